@@ -1,0 +1,87 @@
+/* The growing byte buffer. */
+#include "config.h"
+
+#include <ferry/sys/buffer.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <ferry/sys/alloc.h>
+
+/* Room for n more bytes and the NUL. */
+static bool reserve(struct ferry_buffer *b, size_t n)
+{
+	size_t need, cap;
+	char *data;
+
+	if (b->failed)
+		return false;
+	if (__builtin_add_overflow(b->n, n, &need) || need == SIZE_MAX)
+		goto fail;
+	if (need < b->cap)
+		return true;
+	cap = b->cap < SIZE_MAX / 2 ? 2 * b->cap : SIZE_MAX;
+	if (cap < need + 1)
+		cap = need + 1;
+	if (cap < 64)
+		cap = 64;
+	data = ferry_alloc_resize(b->data, cap, 1);
+	if (!data)
+		goto fail;
+	b->data = data;
+	b->cap = cap;
+	return true;
+fail:
+	b->failed = true;
+	return false;
+}
+
+void *ferry_buffer_extend(struct ferry_buffer *b, size_t n)
+{
+	char *room;
+
+	if (!reserve(b, n))
+		return NULL;
+	room = b->data + b->n;
+	b->n += n;
+	b->data[b->n] = '\0';
+	return room;
+}
+
+void ferry_buffer_add(struct ferry_buffer *b, const void *data, size_t n)
+{
+	void *room = ferry_buffer_extend(b, n);
+
+	if (room && n)
+		memcpy(room, data, n);
+}
+
+void ferry_buffer_add_str(struct ferry_buffer *b, const char *s)
+{
+	ferry_buffer_add(b, s, strlen(s));
+}
+
+void ferry_buffer_printf(struct ferry_buffer *b, const char *fmt, ...)
+{
+	va_list args, again;
+	int n;
+
+	va_start(args, fmt);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, fmt, args);
+	if (n < 0 || !reserve(b, (size_t)n)) {
+		b->failed = true;
+	} else {
+		vsnprintf(b->data + b->n, (size_t)n + 1, fmt, again);
+		b->n += (size_t)n;
+	}
+	va_end(again);
+	va_end(args);
+}
+
+void ferry_buffer_release(struct ferry_buffer *b)
+{
+	ferry_alloc_free(b->data);
+	*b = (struct ferry_buffer)FERRY_BUFFER_INIT;
+}

@@ -1,0 +1,126 @@
+/* How much a document holds. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <ferry/sys/alloc.h>
+#include <ferry/sys/map.h>
+
+#include "core/chain/plan.h"
+#include "core/chain/walk.h"
+
+/* Two tensors that are the same part of one storage are the same bytes. */
+struct view {
+	uint64_t offset, nelem;
+	uint32_t storage, dtype;
+};
+
+struct measure {
+	struct ferry__amount *out;
+	uint64_t *storages;	/* a bit per storage id */
+	uint32_t n_storages;
+	struct ferry_store *scratch;
+	struct ferry_map views;
+};
+
+static int add_tensor(struct measure *m, const struct ferry_tensor *t)
+{
+	struct view *view;
+
+	m->out->tensors++;
+	if (!t->storage)
+		return 0;
+	view = ferry_store_alloc(m->scratch, sizeof(*view));
+	if (!view)
+		return FERRY_NOMEM;
+	*view = (struct view){
+		t->offset, ferry_tensor_nelem(t), t->storage->id, t->dtype
+	};
+	if (ferry_map_get(&m->views, view, sizeof(*view), NULL))
+		return 0;
+	m->out->nbytes += ferry_tensor_nbytes(t);
+	return ferry_map_put(&m->views, view, sizeof(*view), 0);
+}
+
+static void add_storage(struct measure *m, const struct ferry_storage *st)
+{
+	uint64_t bit;
+
+	if (!st || st->id > m->n_storages)
+		return;
+	bit = UINT64_C(1) << (st->id & 63);
+	if (!(m->storages[st->id >> 6] & bit))
+		m->out->storage_nbytes += st->nbytes;
+	m->storages[st->id >> 6] |= bit;
+}
+
+static int visit(void *ctx, struct ferry_value **slot, bool seen)
+{
+	struct measure *m = ctx;
+	const struct ferry_value *v = *slot;
+
+	if (seen)
+		return 0;
+	if (v->kind == FERRY_TENSOR) {
+		add_storage(m, v->u.tensor->storage);
+		return add_tensor(m, v->u.tensor);
+	} else if (v->kind == FERRY_STORAGE) {
+		add_storage(m, v->u.st.storage);
+	} else if (v->kind < FERRY_LIST || v->kind == FERRY_GLOBAL) {
+		m->out->values++;
+	}
+	return 0;
+}
+
+int ferry__measure_below(struct ferry_store *store, struct ferry_marks *marks,
+			 struct ferry_value *root, struct ferry__amount *out,
+			 struct ferry_error *err)
+{
+	struct measure m = {
+		.out = out, .n_storages = ferry_store_storage_ids(store),
+	};
+	struct ferry__walk w = { .marks = *marks, .visit = visit, .ctx = &m };
+
+	int rc = ferry_store_new(&m.scratch, err);
+
+	*out = (struct ferry__amount){ .tensors = 0 };
+	if (rc)
+		return rc;
+	m.storages = ferry_alloc_zero(m.n_storages / 64 + 1,
+				      sizeof(*m.storages));
+	rc = m.storages ? ferry__walk(&w, &root) : FERRY_NOMEM;
+	ferry_alloc_free(m.storages);
+	ferry_map_release(&m.views);
+	ferry_store_unref(m.scratch);
+	return rc ? ferry_fail_nomem(err, "a plan") : 0;
+}
+
+int ferry__measure(struct ferry_document *doc, struct ferry__amount *out,
+		   struct ferry_error *err)
+{
+	struct ferry_marks marks;
+	int rc;
+
+	if (ferry_marks_init(&marks, doc->store))
+		return ferry_fail_nomem(err, "a plan");
+	rc = ferry__measure_below(doc->store, &marks, doc->root, out, err);
+	ferry_marks_release(&marks);
+	return rc;
+}
+
+const char *ferry__bytes_text(uint64_t nbytes, char out[32])
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
+	double n = (double)nbytes / 1000;
+	size_t i = 0;
+
+	if (nbytes < 1000) {
+		snprintf(out, 32, "%" PRIu64 " bytes", nbytes);
+		return out;
+	}
+	for (; n >= 999.5 && i + 1 < sizeof(units) / sizeof(*units); i++)
+		n /= 1000;
+	snprintf(out, 32, n < 9.95 ? "%.1f %s" : "%.0f %s", n, units[i]);
+	return out;
+}

@@ -1,0 +1,271 @@
+/* The inputs of a plan: read into one store, recognised, narrowed. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/chain/plan.h"
+
+static int describe_read(struct ferry_plan *p, const struct ferry__input *in,
+			 struct ferry_error *err)
+{
+	struct ferry__amount amount;
+	char path[256], size[32];
+	int rc = ferry__measure(in->doc, &amount, err);
+
+	if (rc)
+		return rc;
+	p->bytes_in += amount.storage_nbytes;
+	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
+	return ferry__add_step(p, "read", in->format->name, err,
+			       "%s: %s, %" PRIu64 " tensor%s, %s", path,
+			       in->format->title, amount.tensors,
+			       amount.tensors == 1 ? "" : "s",
+			       ferry__bytes_text(amount.storage_nbytes, size));
+}
+
+static int read_input(struct ferry_plan *p, struct ferry__input *in,
+		      const char *format, struct ferry_error *err)
+{
+	struct ferry__reading how = {
+		.settings = p->job.settings, .n_settings = p->job.n_settings,
+		.store = p->store, .paths = &p->paths,
+	};
+	int rc;
+
+	if (format) {
+		how.format = ferry_session_find(p->s, FERRY_KNOWN_FORMATS,
+						format);
+		if (!how.format)
+			return ferry__fail_unknown(p->s, FERRY_KNOWN_FORMATS,
+						   "format", format, err);
+	}
+	rc = ferry__read_document(p->s, in->path, &how, &in->doc, err);
+	if (rc)
+		return rc;
+	in->format = ferry_session_find(p->s, FERRY_KNOWN_FORMATS,
+					in->doc->format);
+	rc = ferry__take_notes(p, in->doc->findings, err);
+	return rc ? rc : describe_read(p, in, err);
+}
+
+static int recognise_input(struct ferry_plan *p, struct ferry__input *in,
+			   const char *type, struct ferry_error *err)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	int rc = ferry_recognise(p->s, in->doc, in->path, type, &in->what,
+				 &why);
+
+	if (!rc || (rc == FERRY_AMBIGUOUS && !type)) {
+		if (in == p->inputs)
+			p->unclear = why;
+		return 0;
+	}
+	return ferry_fail(err, rc, why.origin, why.offset, "%s", why.text);
+}
+
+/* A role that some conversion has. */
+static bool role_exists(const struct ferry_plan *p, const char *name)
+{
+	const struct ferry_known *row;
+	const struct ferry_role *role;
+
+	for (size_t i = 0; (row = ferry_session_get(p->s,
+						    FERRY_KNOWN_CONVERSIONS,
+						    i)); i++)
+		for (role = row->conversion->roles; role->name; role++)
+			if (!strcmp(role->name, name))
+				return true;
+	return false;
+}
+
+static int take_with(struct ferry_plan *p, const char *text,
+		     struct ferry__input *in, struct ferry_error *err)
+{
+	const char *equals = strchr(text, '=');
+	char shown[160];
+
+	if (equals && equals != text && equals[1]) {
+		in->role = ferry_store_strndup(p->store, text,
+					       (size_t)(equals - text));
+		in->path = equals + 1;
+		if (!in->role)
+			return ferry_fail_nomem(err, "a plan");
+		if (role_exists(p, in->role))
+			return 0;
+	}
+	ferry_escape(shown, sizeof(shown), text, strlen(text));
+	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+			  in->role ? "--with %s: no conversion has an input "
+			  "of that role; ferry conversions lists them" :
+			  "--with %s: ROLE=FILE is expected", shown);
+}
+
+int ferry__read_inputs(struct ferry_plan *p, struct ferry_error *err)
+{
+	const struct ferry_job *job = &p->job;
+	const char *from = job->n_select ? NULL : job->from;
+	struct ferry__input *in;
+	int rc = 0;
+
+	if (!job->n_inputs)
+		return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+				  "there is no input");
+	p->inputs = ferry_store_array(p->store, job->n_inputs + job->n_with,
+				      sizeof(*p->inputs));
+	if (!p->inputs)
+		return ferry_fail_nomem(err, "a plan");
+	memset(p->inputs, 0, (job->n_inputs + job->n_with) *
+	       sizeof(*p->inputs));
+	for (size_t i = 0; i < job->n_inputs && !rc; i++) {
+		in = &p->inputs[p->n_inputs++];
+		in->path = job->inputs[i];
+		rc = read_input(p, in, i ? NULL : job->from_format, err);
+		if (!rc)
+			rc = recognise_input(p, in, i ? NULL : from, err);
+	}
+	for (size_t i = 0; i < job->n_with && !rc; i++)
+		rc = take_with(p, job->with[i], &p->inputs[p->n_inputs++], err);
+	p->inputs[0].used = true;
+	p->doc = p->inputs[0].doc;
+	p->what = p->input_type = p->inputs[0].what;
+	return rc;
+}
+
+int ferry__read_role(struct ferry_plan *p, struct ferry__input *in,
+		     const char *type, struct ferry_error *err)
+{
+	char path[256];
+	int rc;
+
+	if (in->doc)
+		return 0;
+	rc = read_input(p, in, NULL, err);
+	if (!rc)
+		rc = recognise_input(p, in, type, err);
+	if (rc || in->what.score > 0)
+		return rc;
+	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
+	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+			  "%s is given as %s but is not of type '%s'", path,
+			  in->role, type);
+}
+
+int ferry__open_role(struct ferry_plan *p, struct ferry__input *in,
+		     struct ferry_error *err)
+{
+	int rc;
+
+	if (in->source)
+		return 0;
+	rc = ferry_source_open_file(&in->source, in->path, err);
+	if (rc)
+		return rc;
+	ferry_buffer_add(&p->paths, in->path, strlen(in->path) + 1);
+	return p->paths.failed ? ferry_fail_nomem(err, "a file name") : 0;
+}
+
+/* ---- select -------------------------------------------------------------- */
+
+/* Keys of the deepest mapping that the path leads to. */
+static void offer_near(struct ferry__nearest *near, struct ferry_value *root,
+		       const char *path, char *parent, size_t cap)
+{
+	struct ferry_value *at = root, *items;
+	const char *dot = path;
+	char key[96];
+
+	for (const char *next = path; (next = strchr(next, '.')); next++) {
+		if ((size_t)(next - path) >= cap)
+			break;
+		memcpy(parent, path, (size_t)(next - path));
+		parent[next - path] = '\0';
+		items = ferry_value_at(root, parent);
+		if (!items)
+			continue;
+		at = items;
+		dot = next + 1;
+	}
+	ferry__nearest_init(near, dot);
+	items = ferry_value_items(at);
+	parent[0] = '\0';
+	if (dot != path && (size_t)(dot - path) < cap) {
+		memcpy(parent, path, (size_t)(dot - path) - 1);
+		parent[dot - path - 1] = '\0';
+	}
+	for (uint32_t i = 0; items && i < items->u.dict.n; i++) {
+		const struct ferry_value *k = items->u.dict.pairs[i].key;
+
+		if (k->kind != FERRY_STRING || k->u.s.nbytes >= sizeof(key))
+			continue;
+		memcpy(key, k->u.s.data, k->u.s.nbytes);
+		key[k->u.s.nbytes] = '\0';
+		ferry__nearest_offer(near, key);
+	}
+}
+
+static int not_found(struct ferry_plan *p, const char *path,
+		     struct ferry_error *err)
+{
+	struct ferry__nearest near;
+	char parent[128], within[160], hint[320], shown[160];
+
+	offer_near(&near, p->doc->root, path, parent, sizeof(parent));
+	ferry__nearest_text(&near, hint, sizeof(hint));
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	ferry_escape(within, sizeof(within), parent, strlen(parent));
+	return ferry_fail(err, FERRY_NOTFOUND, "plan", FERRY_NO_OFFSET,
+			  "nothing stands at '%s'%s%s%s%s; ferry inspect shows "
+			  "the paths", shown, *within && near.n ? " (below '" :
+			  "", *within && near.n ? within : "",
+			  *within && near.n ? "')" : "", hint);
+}
+
+static int select_many(struct ferry_plan *p, struct ferry_value **out,
+		       struct ferry_error *err)
+{
+	struct ferry_value *dict = ferry_dict(p->store,
+					      (uint32_t)p->job.n_select);
+	struct ferry_value *found;
+
+	for (size_t i = 0; dict && i < p->job.n_select; i++) {
+		found = ferry_value_at(p->doc->root, p->job.select[i]);
+		if (!found)
+			return not_found(p, p->job.select[i], err);
+		if (ferry_dict_set_str(p->store, dict, p->job.select[i],
+				       found))
+			return ferry_fail_nomem(err, "a selection");
+	}
+	*out = dict;
+	return dict ? 0 : ferry_fail_nomem(err, "a selection");
+}
+
+int ferry__select(struct ferry_plan *p, struct ferry_error *err)
+{
+	struct ferry_buffer paths = FERRY_BUFFER_INIT;
+	struct ferry_value *root = NULL;
+	char shown[400];
+	int rc;
+
+	if (!p->job.n_select)
+		return 0;
+	if (p->job.n_select == 1) {
+		root = ferry_value_at(p->doc->root, p->job.select[0]);
+		rc = root ? 0 : not_found(p, p->job.select[0], err);
+	} else {
+		rc = select_many(p, &root, err);
+	}
+	if (rc)
+		return rc;
+	p->doc->root = root;
+	for (size_t i = 0; i < p->job.n_select; i++)
+		ferry_buffer_printf(&paths, "%s%s", i ? ", " : "",
+				    p->job.select[i]);
+	ferry_escape(shown, sizeof(shown), paths.data ? paths.data : "",
+		     paths.n);
+	rc = ferry__add_step(p, "select", p->job.n_select == 1 ? shown :
+			     "several", err, "%s: a %s", shown,
+			     ferry_kind_name(root->kind));
+	ferry_buffer_release(&paths);
+	return rc ? rc : ferry__plan_recognise(p, p->job.from, err);
+}

@@ -1,0 +1,98 @@
+/* One line about what a format of tensors keeps beside the weights. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/chain/plan.h"
+
+#define SHOWN_GROUPS 3
+
+struct groups {
+	struct ferry_plan *p;
+	struct ferry_marks marks;
+	struct ferry_buffer text;	/* "optimizer, 1.4 GB" */
+	uint64_t n;			/* with tensors */
+	uint64_t more_nbytes;		/* of those not shown */
+	uint64_t values;
+	struct ferry_error *err;
+};
+
+static int add_group(struct groups *g, const struct ferry_pair *pair)
+{
+	struct ferry__amount amount;
+	char name[100], size[32];
+	int rc = ferry__measure_below(g->p->store, &g->marks, pair->value,
+				      &amount, g->err);
+
+	if (rc)
+		return rc;
+	g->values += amount.values;
+	if (!amount.tensors)
+		return 0;
+	if (g->n++ >= SHOWN_GROUPS) {
+		g->more_nbytes += amount.nbytes;
+		return 0;
+	}
+	if (pair->key->kind == FERRY_STRING)
+		ferry_escape(name, sizeof(name), pair->key->u.s.data,
+			     pair->key->u.s.nbytes);
+	else
+		memcpy(name, "tensors", sizeof("tensors"));
+	ferry_buffer_printf(&g->text, "%s%s, %s", g->n > 1 ? "; " : "", name,
+			    ferry__bytes_text(amount.nbytes, size));
+	return 0;
+}
+
+static int say(struct groups *g)
+{
+	char size[32];
+
+	if (g->n > SHOWN_GROUPS)
+		ferry_buffer_printf(&g->text, "; %" PRIu64 " more, %s",
+				    g->n - SHOWN_GROUPS,
+				    ferry__bytes_text(g->more_nbytes, size));
+	if (g->values)
+		ferry_buffer_printf(&g->text, "%s%" PRIu64 " value%s",
+				    g->n ? ", and " : "", g->values,
+				    g->values == 1 ? "" : "s");
+	if (g->text.failed ||
+	    (g->text.n && ferry_findings_add(g->p->findings, FERRY_NOTE,
+					     "kept", "", FERRY_NO_OFFSET,
+					     "also kept: %s; --weights takes "
+					     "the model only", g->text.data)))
+		return ferry_fail_nomem(g->err, "findings");
+	return 0;
+}
+
+int ferry__note_kept(struct ferry_plan *p, struct ferry_error *err)
+{
+	const uint32_t tree = FERRY_FORMAT_NESTED | FERRY_FORMAT_OBJECTS;
+	const uint32_t by_nature = FERRY_FORMAT_TENSORS | FERRY_FORMAT_LOSSLESS;
+	uint32_t flags = p->writer->format->flags;
+	struct groups g = { .p = p, .err = err };
+	struct ferry_value *weights = NULL, *root, *items;
+	int rc;
+
+	if ((flags & (tree | by_nature)) != by_nature)
+		return 0;
+	rc = ferry_weights(p->s, p->doc, p->what.type, &weights, err);
+	root = ferry_value_items(p->doc->root);
+	items = weights ? ferry_value_items(weights) : NULL;
+	if (rc || !root || !items || items == root)
+		return rc;
+	if (ferry_marks_init(&g.marks, p->store))
+		return ferry_fail_nomem(err, "a plan");
+	for (uint32_t i = 0; i < items->u.dict.n; i++)
+		ferry_mark(&g.marks, ferry_value_payload(
+				   items->u.dict.pairs[i].value));
+	ferry_mark(&g.marks, weights);
+	ferry_mark(&g.marks, items);
+	for (uint32_t i = 0; i < root->u.dict.n && !rc; i++)
+		rc = add_group(&g, &root->u.dict.pairs[i]);
+	if (!rc)
+		rc = say(&g);
+	ferry_marks_release(&g.marks);
+	ferry_buffer_release(&g.text);
+	return rc;
+}

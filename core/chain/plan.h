@@ -1,0 +1,123 @@
+/* A plan from the inside, and the parts that make it. */
+#ifndef CORE_CHAIN_PLAN_H
+#define CORE_CHAIN_PLAN_H
+
+#include <ferry/handling.h>
+#include <ferry/plan.h>
+#include <ferry/sys/buffer.h>
+#include <ferry/tensor.h>
+
+#include "core/registry/option.h"
+#include "core/registry/registry.h"
+
+/* A file of the job. */
+struct ferry__input {
+	const char *role;		/* given by ROLE=FILE, or NULL */
+	const char *path;
+	const struct ferry_known *format;
+	struct ferry_document *doc;	/* NULL: not read as a document */
+	struct ferry_source *source;	/* NULL: not opened as a plain file */
+	struct ferry_recognised what;
+	bool used;
+};
+
+struct ferry_plan {
+	struct ferry_session *s;
+	struct ferry_store *store;	/* of all documents */
+	struct ferry_job job;		/* texts are in the store */
+	struct ferry__input *inputs;	/* job.inputs, then job.with */
+	size_t n_inputs;
+	struct ferry_document **made;	/* results of conversions */
+	size_t n_made;
+	struct ferry_document *doc;	/* where the chain stands */
+	struct ferry_recognised what;	/* and what that is */
+	struct ferry_error unclear;	/* why it is not known */
+	struct ferry_recognised input_type;
+	struct ferry_rules *rules;	/* NULL: none, or applied */
+	struct ferry_step *steps;
+	size_t n_steps, cap_steps;
+	struct ferry_findings *findings;
+	size_t n_refused;
+	size_t n_losses;		/* allowed ones too */
+	const struct ferry_known *writer;
+	struct ferry_options write_options;
+	const char **settings;		/* the job's, and the core's own */
+	size_t n_settings;
+	const struct ferry_known **conversions;	/* of the chain, in order */
+	size_t n_conversions;
+	struct ferry_buffer paths;	/* files read, NUL-terminated each */
+	uint64_t bytes_in, bytes_out;
+};
+
+/* amount.c: tensors and bytes of a document, each counted once. */
+struct ferry__amount {
+	uint64_t tensors;
+	uint64_t nbytes;		/* laid out densely, the same part of a
+					 * storage once */
+	uint64_t storage_nbytes;
+	uint64_t values;		/* leaves that are not tensors */
+};
+
+int ferry__measure(struct ferry_document *doc, struct ferry__amount *out,
+		   struct ferry_error *err);
+/* What lies below `root` and was not marked before. */
+int ferry__measure_below(struct ferry_store *store, struct ferry_marks *marks,
+			 struct ferry_value *root, struct ferry__amount *out,
+			 struct ferry_error *err);
+/* "1.4 GB" */
+const char *ferry__bytes_text(uint64_t nbytes, char out[32]);
+
+/* plan.c */
+int ferry__add_step(struct ferry_plan *p, const char *what, const char *name,
+		    struct ferry_error *err, const char *fmt, ...)
+	FERRY_PRINTF(5, 6);
+/* Take losses over: WARNINGs that are not allowed are counted as refused;
+ * `asked` when the user asked for what loses them. */
+int ferry__take_losses(struct ferry_plan *p, const struct ferry_findings *from,
+		       bool asked, struct ferry_error *err);
+/* Take over what is no loss: everything becomes a NOTE. */
+int ferry__take_notes(struct ferry_plan *p, const struct ferry_findings *from,
+		      struct ferry_error *err);
+/* Recognise p->doc anew; an ambiguous one is unclear, no error. */
+int ferry__plan_recognise(struct ferry_plan *p, const char *type,
+			  struct ferry_error *err);
+/* The type is needed now: AMBIGUOUS when it is unclear. */
+int ferry__need_type(const struct ferry_plan *p, struct ferry_error *err);
+
+/* input.c: read the inputs, recognise, select. */
+int ferry__read_inputs(struct ferry_plan *p, struct ferry_error *err);
+/* Read a ROLE=FILE as a document of that type, once. */
+int ferry__read_role(struct ferry_plan *p, struct ferry__input *in,
+		     const char *type, struct ferry_error *err);
+int ferry__open_role(struct ferry_plan *p, struct ferry__input *in,
+		     struct ferry_error *err);
+int ferry__select(struct ferry_plan *p, struct ferry_error *err);
+
+/* weights.c */
+int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err);
+/* Apply p->rules to the weights; with `wait`, put it off when the weights are
+ * not a mapping inside of the document. */
+int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err);
+/* The document becomes the weights alone. */
+int ferry__take_weights(struct ferry_plan *p, struct ferry_error *err);
+
+/* route.c: conversions to job.to. */
+int ferry__convert(struct ferry_plan *p, struct ferry_error *err);
+
+/* shared.c */
+int ferry__share(struct ferry_plan *p, struct ferry_error *err);
+
+/* target.c: the writer, its options, and what it can't hold. */
+int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err);
+int ferry__check_settings(struct ferry_plan *p, struct ferry_error *err);
+int ferry__check_target(struct ferry_plan *p, struct ferry_error *err);
+
+/* dtype.c: tensors of a dtype that is not in the mask are cast to one that is:
+ * a loss each; UNSUPPORTED when there is none. */
+int ferry__fit_dtypes(struct ferry_plan *p, uint64_t mask, const char *holder,
+		      struct ferry_error *err);
+
+/* kept.c: what a format of tensors keeps beside the weights. */
+int ferry__note_kept(struct ferry_plan *p, struct ferry_error *err);
+
+#endif

@@ -1,0 +1,386 @@
+/* Where a plan ends: the format written, and what it can't hold. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/chain/plan.h"
+#include "core/chain/walk.h"
+
+static bool ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), m = strlen(suffix);
+
+	return m && n >= m && !strcmp(name + n - m, suffix);
+}
+
+/* ---- choosing ------------------------------------------------------------ */
+
+struct choice {
+	const struct ferry_known *row, *tied;
+	size_t length;		/* of the suffix */
+};
+
+static void offer_suffixes(struct choice *c, const struct ferry_known *row,
+			   const char *name)
+{
+	const char *const *suffix = row->format->suffixes;
+	size_t longest = 0;
+
+	for (; suffix && *suffix; suffix++)
+		if (ends_with(name, *suffix) && strlen(*suffix) > longest)
+			longest = strlen(*suffix);
+	if (!longest || longest < c->length)
+		return;
+	c->tied = longest == c->length ? c->row : NULL;
+	c->row = row;
+	c->length = longest;
+}
+
+static int fail_suffix(const struct ferry_plan *p, const char *name,
+		       struct ferry_error *err)
+{
+	struct ferry_buffer known = FERRY_BUFFER_INIT;
+	const struct ferry_known *row;
+	char shown[200];
+
+	for (size_t i = 0; (row = ferry_session_get(p->s, FERRY_KNOWN_FORMATS,
+						    i)); i++)
+		if (row->format->write)
+			ferry_buffer_printf(&known, "%s%s", known.n ? ", " : "",
+					    row->name);
+	ferry_escape(shown, sizeof(shown), name, strlen(name));
+	ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+		   "output '%s' has no ending that says its format: choose "
+		   "with --to-format (%.300s)", shown,
+		   known.data ? known.data : "no format here can be written");
+	ferry_buffer_release(&known);
+	return FERRY_UNSUPPORTED;
+}
+
+static int choose_by_suffix(struct ferry_plan *p, struct ferry_error *err)
+{
+	const char *name = ferry__base_name(p->job.output);
+	struct choice c = { .row = NULL };
+	const struct ferry_known *row;
+	char shown[200];
+
+	for (size_t i = 0; (row = ferry_session_get(p->s, FERRY_KNOWN_FORMATS,
+						    i)); i++)
+		if (row->format->write)
+			offer_suffixes(&c, row, name);
+	if (!c.row)
+		return fail_suffix(p, name, err);
+	ferry_escape(shown, sizeof(shown), name, strlen(name));
+	if (c.tied)
+		return ferry_fail(err, FERRY_AMBIGUOUS, "plan",
+				  FERRY_NO_OFFSET, "output '%s' may be '%s' or "
+				  "'%s': choose with --to-format", shown,
+				  c.tied->name, c.row->name);
+	p->writer = c.row;
+	return 0;
+}
+
+static int choose_named(struct ferry_plan *p, struct ferry_error *err)
+{
+	p->writer = ferry_session_find(p->s, FERRY_KNOWN_FORMATS,
+				       p->job.to_format);
+	if (!p->writer)
+		return ferry__fail_unknown(p->s, FERRY_KNOWN_FORMATS, "format",
+					   p->job.to_format, err);
+	if (p->writer->format->write)
+		return 0;
+	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+			  "format %s can be read but not written",
+			  p->writer->name);
+}
+
+int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err)
+{
+	static const char *const policies[] = {
+		[FERRY_SHARED_KEEP] = "shared=keep",
+		[FERRY_SHARED_COPY] = "shared=copy",
+		[FERRY_SHARED_FIRST] = "shared=first",
+		[FERRY_SHARED_ERROR] = "shared=error",
+	};
+	int rc = 0;
+
+	if (p->job.to_format)
+		rc = choose_named(p, err);
+	else if (p->job.output)
+		rc = choose_by_suffix(p, err);
+	if (rc || !p->writer)
+		return rc;
+	p->settings = ferry_store_array(p->store, p->job.n_settings + 1,
+					sizeof(*p->settings));
+	if (!p->settings)
+		return ferry_fail_nomem(err, "a plan");
+	p->settings[0] = policies[p->job.shared];
+	for (size_t i = 0; i < p->job.n_settings; i++)
+		p->settings[i + 1] = p->job.settings[i];
+	p->n_settings = p->job.n_settings + 1;
+	p->write_options.specs = p->writer->format->write_options;
+	p->write_options.settings = p->settings;
+	p->write_options.n = p->n_settings;
+	return 0;
+}
+
+/* ---- settings ------------------------------------------------------------ */
+
+static bool is_known(const struct ferry_plan *p, const char *setting)
+{
+	const struct ferry_format *f;
+
+	for (size_t i = 0; i < p->n_inputs; i++) {
+		f = p->inputs[i].format ? p->inputs[i].format->format : NULL;
+		if (f && ferry__option_known(f->read_options, setting))
+			return true;
+	}
+	for (size_t i = 0; i < p->n_conversions; i++)
+		if (ferry__option_known(p->conversions[i]->conversion->options,
+					setting))
+			return true;
+	return p->writer &&
+	       ferry__option_known(p->writer->format->write_options, setting);
+}
+
+static void list_options(struct ferry_buffer *out,
+			 const struct ferry_option_spec *spec, const char *of)
+{
+	for (; spec && spec->name; spec++)
+		ferry_buffer_printf(out, "%s%s (%s)", out->n ? ", " : "",
+				    spec->name, of);
+}
+
+int ferry__check_settings(struct ferry_plan *p, struct ferry_error *err)
+{
+	struct ferry_buffer known = FERRY_BUFFER_INIT;
+	const struct ferry_known *row;
+	char shown[96];
+	size_t i = 0;
+
+	while (i < p->job.n_settings && is_known(p, p->job.settings[i]))
+		i++;
+	if (i == p->job.n_settings)
+		return 0;
+	ferry_escape(shown, sizeof(shown), p->job.settings[i],
+		     strlen(p->job.settings[i]));
+	for (size_t k = 0; k < p->n_inputs; k++) {
+		row = p->inputs[k].format;
+		if (row)
+			list_options(&known, row->format->read_options,
+				     "reading");
+	}
+	for (size_t k = 0; k < p->n_conversions; k++)
+		list_options(&known, p->conversions[k]->conversion->options,
+			     p->conversions[k]->name);
+	if (p->writer)
+		list_options(&known, p->writer->format->write_options,
+			     "writing");
+	ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+		   "setting '%s' is none of this plan; it has: %.400s", shown,
+		   known.n ? known.data : "none");
+	ferry_buffer_release(&known);
+	return FERRY_MISUSE;
+}
+
+/* ---- checking ------------------------------------------------------------ */
+
+struct survey {
+	uint8_t max_rank;
+	const struct ferry_tensor *too_deep;
+	uint64_t tensors, objects, strided;
+};
+
+static int survey_slot(void *ctx, struct ferry_value **slot, bool seen)
+{
+	struct survey *s = ctx;
+	const struct ferry_value *v = *slot;
+
+	if (seen)
+		return 0;
+	if (v->kind == FERRY_TENSOR) {
+		s->tensors++;
+		s->strided += !ferry_tensor_is_contiguous(v->u.tensor);
+		if (v->u.tensor->ndim > s->max_rank)
+			s->too_deep = v->u.tensor;
+	} else if (v->kind == FERRY_OBJECT || v->kind == FERRY_GLOBAL ||
+		   v->kind == FERRY_STORAGE) {
+		s->objects++;
+	}
+	return 0;
+}
+
+static int survey(struct ferry_plan *p, struct survey *s,
+		  struct ferry_error *err)
+{
+	struct ferry__walk w = { .visit = survey_slot, .ctx = s };
+	uint8_t most = p->writer->format->max_rank;
+
+	*s = (struct survey){ .max_rank = most ? most : FERRY_MAX_RANK };
+	if (ferry_marks_init(&w.marks, p->store))
+		return ferry_fail_nomem(err, "a plan");
+	ferry__walk(&w, &p->doc->root);
+	ferry_marks_release(&w.marks);
+	if (!s->too_deep)
+		return 0;
+	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+			  "a tensor has %u dimensions; %s holds at most %u",
+			  s->too_deep->ndim, p->writer->name, s->max_rank);
+}
+
+/* A mapping of names to tensors, or one tensor. */
+static bool is_flat(const struct ferry_value *root)
+{
+	if (root->kind == FERRY_TENSOR)
+		return true;
+	if (root->kind != FERRY_DICT)
+		return false;
+	for (uint32_t i = 0; i < root->u.dict.n; i++)
+		if (root->u.dict.pairs[i].key->kind != FERRY_STRING ||
+		    root->u.dict.pairs[i].value->kind != FERRY_TENSOR)
+			return false;
+	return true;
+}
+
+static bool has_code(const struct ferry_findings *f, const char *code)
+{
+	const struct ferry_finding *item;
+
+	for (size_t i = 0; (item = ferry_findings_get(f, i)); i++)
+		if (!strcmp(item->code, code))
+			return true;
+	return false;
+}
+
+/* What the flags alone tell; the format's own word on a kind goes first. */
+static int compare_flags(struct ferry_plan *p, const struct survey *s,
+			 struct ferry_findings *f)
+{
+	uint32_t flags = p->writer->format->flags;
+	const char *name = p->writer->name;
+	bool own = p->writer->format->losses;
+	int rc = 0;
+
+	if (!(flags & FERRY_FORMAT_TENSORS) && s->tensors &&
+	    !has_code(f, "tensors"))
+		rc = ferry_findings_add(f, FERRY_WARNING, "tensors", "",
+					FERRY_NO_OFFSET, "%s holds no tensors: "
+					"%" PRIu64 " would be lost", name,
+					s->tensors);
+	if (flags & FERRY_FORMAT_LOSSLESS)
+		return rc;
+	if (!rc && !(flags & FERRY_FORMAT_OBJECTS) && s->objects && !own)
+		rc = ferry_findings_add(f, FERRY_WARNING, "objects", "",
+					FERRY_NO_OFFSET, "%s holds no classes "
+					"and calls: %" PRIu64 " would be lost",
+					name, s->objects);
+	if (!rc && !(flags & FERRY_FORMAT_NESTED) && !own &&
+	    !is_flat(p->doc->root))
+		rc = ferry_findings_add(f, FERRY_WARNING, "values", "",
+					FERRY_NO_OFFSET, "%s holds named "
+					"tensors and nothing else: the rest "
+					"would be lost; --weights takes the "
+					"model only", name);
+	if (!rc && !(flags & FERRY_FORMAT_STRIDED) &&
+	    (flags & FERRY_FORMAT_TENSORS) && s->strided &&
+	    !has_code(f, "strides"))
+		rc = ferry_findings_add(f, FERRY_NOTE, "strides", "",
+					FERRY_NO_OFFSET, "%" PRIu64 " tensor%s "
+					"written densely in C order: %s keeps "
+					"no strides", s->strided,
+					s->strided == 1 ? " is" : "s are",
+					name);
+	return rc;
+}
+
+static int check_losses(struct ferry_plan *p, const struct survey *s,
+			struct ferry_error *err)
+{
+	const struct ferry_format *f = p->writer->format;
+	struct ferry_findings *found;
+	int rc = ferry_findings_new(&found, err);
+
+	if (rc)
+		return rc;
+	if (f->losses)
+		rc = ferry__callback_result(f->losses(p->doc,
+						      &p->write_options, found,
+						      err),
+					    "losses", f->name, err);
+	if (!rc && compare_flags(p, s, found))
+		rc = ferry_fail_nomem(err, "findings");
+	if (!rc)
+		rc = ferry__take_losses(p, found, false, err);
+	ferry_findings_free(found);
+	return rc;
+}
+
+/* Violations of what a conversion made are refused; of what came so, told. */
+static int check_artifact(struct ferry_plan *p, struct ferry_error *err)
+{
+	const struct ferry_artifact_type *t = p->what.type ?
+					      p->what.type->type : NULL;
+	struct ferry_findings *found;
+	int rc;
+
+	if (!t || !t->check)
+		return 0;
+	rc = ferry_findings_new(&found, err);
+	if (rc)
+		return rc;
+	rc = ferry__callback_result(t->check(p->doc, found, err), "check",
+				    t->name, err);
+	if (!rc)
+		rc = p->n_conversions ? ferry__take_losses(p, found, false, err)
+				      : ferry__take_notes(p, found, err);
+	ferry_findings_free(found);
+	return rc ? rc : ferry__add_step(p, "check", t->name, err, "%s",
+					 t->title);
+}
+
+static int describe_write(struct ferry_plan *p, struct ferry_error *err)
+{
+	struct ferry__amount amount;
+	char path[256], size[32];
+	int rc = ferry__measure(p->doc, &amount, err);
+
+	if (rc)
+		return rc;
+	p->bytes_out = p->writer->format->flags & FERRY_FORMAT_STRIDED ?
+		       amount.storage_nbytes : amount.nbytes;
+	ferry_escape(path, sizeof(path), p->job.output ? p->job.output : "",
+		     p->job.output ? strlen(p->job.output) : 0);
+	return ferry__add_step(p, "write", p->writer->name, err,
+			       "%s%s%s, %" PRIu64 " tensor%s, %s", path,
+			       *path ? ": " : "", p->writer->title,
+			       amount.tensors, amount.tensors == 1 ? "" : "s",
+			       ferry__bytes_text(p->bytes_out, size));
+}
+
+int ferry__check_target(struct ferry_plan *p, struct ferry_error *err)
+{
+	const struct ferry_artifact_type *t = p->what.type ?
+					      p->what.type->type : NULL;
+	const struct ferry_format *f = p->writer ? p->writer->format : NULL;
+	struct survey s;
+	int rc = 0;
+
+	if (t && t->dtypes)
+		rc = ferry__fit_dtypes(p, t->dtypes, t->name, err);
+	if (!rc && f && (f->flags & FERRY_FORMAT_TENSORS) &&
+	    !(f->flags & FERRY_FORMAT_LOSSLESS))
+		rc = ferry__fit_dtypes(p, f->dtypes, f->name, err);
+	if (!rc)
+		rc = ferry_document_check(p->doc, err);
+	if (!rc)
+		rc = check_artifact(p, err);
+	if (rc || !f)
+		return rc;
+	rc = survey(p, &s, err);
+	if (!rc)
+		rc = check_losses(p, &s, err);
+	if (!rc)
+		rc = ferry__note_kept(p, err);
+	return rc ? rc : describe_write(p, err);
+}

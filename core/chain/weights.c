@@ -1,0 +1,322 @@
+/* Handling, and taking the weights alone. */
+#include "config.h"
+
+#include <string.h>
+
+#include "core/chain/plan.h"
+#include "core/chain/walk.h"
+
+int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err)
+{
+	const struct ferry_job *job = &p->job;
+	const struct ferry_known *model;
+	int rc;
+
+	if (!job->model && !job->rules && !job->n_edits)
+		return 0;
+	rc = ferry_rules_new(&p->rules, err);
+	if (!rc && job->model) {
+		model = ferry_session_find(p->s, FERRY_KNOWN_MODELS,
+					   job->model);
+		rc = model ? ferry_rules_load(p->rules, model->file, err) :
+		     ferry__fail_unknown(p->s, FERRY_KNOWN_MODELS, "model",
+					 job->model, err);
+	}
+	if (!rc && job->rules)
+		rc = ferry_rules_load(p->rules, job->rules, err);
+	for (size_t i = 0; i < job->n_edits && !rc; i++)
+		rc = ferry_rules_add(p->rules, &job->edits[i], err);
+	return rc;
+}
+
+struct search {
+	const struct ferry_value *wanted;
+};
+
+static int is_wanted(void *ctx, struct ferry_value **slot, bool seen)
+{
+	const struct search *s = ctx;
+
+	return !seen && *slot == s->wanted;
+}
+
+/* Whether a value stands in the document, or was made for the asking. */
+static int stands_inside(struct ferry_document *doc,
+			 const struct ferry_value *wanted,
+			 struct ferry_error *err)
+{
+	struct search s = { wanted };
+	struct ferry__walk w = { .visit = is_wanted, .ctx = &s };
+	int rc;
+
+	if (doc->root == wanted)
+		return 1;
+	if (ferry_marks_init(&w.marks, doc->store))
+		return ferry_fail_nomem(err, "a plan");
+	rc = ferry__walk(&w, &doc->root);
+	ferry_marks_release(&w.marks);
+	return rc;
+}
+
+/* The mapping rules act on: the weights, or a root of no known meaning. */
+static int find_weights(struct ferry_plan *p, struct ferry_value **out,
+			struct ferry_error *err)
+{
+	int rc = ferry_weights(p->s, p->doc, p->what.type, out, err);
+
+	if (rc || *out)
+		return rc;
+	*out = p->doc->root;
+	if (ferry_value_items(*out))
+		return 0;
+	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+			  "there is no mapping of names for the rules to act "
+			  "on: the document is a %s; --select names a part "
+			  "of it", ferry_kind_name((*out)->kind));
+}
+
+static int apply_rules(struct ferry_plan *p, struct ferry_value *weights,
+		       struct ferry_error *err)
+{
+	struct ferry_findings *found;
+	size_t n = ferry_rules_count(p->rules);
+	int rc = ferry_findings_new(&found, err);
+
+	if (rc)
+		return rc;
+	rc = ferry_rules_apply(p->rules, p->doc, weights, found, err);
+	if (!rc)
+		rc = ferry__take_notes(p, found, err);
+	ferry_findings_free(found);
+	if (rc)
+		return rc;
+	ferry_rules_free(p->rules);
+	p->rules = NULL;
+	return ferry__add_step(p, "handle", p->job.model ? p->job.model :
+			       "rules", err, "%zu rule%s on the %s", n,
+			       n == 1 ? "" : "s",
+			       weights == p->doc->root ? "mapping" : "weights");
+}
+
+int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err)
+{
+	struct ferry_value *weights = NULL;
+	int rc;
+
+	if (!p->rules)
+		return 0;
+	rc = ferry__need_type(p, err);
+	if (!rc)
+		rc = find_weights(p, &weights, err);
+	if (rc)
+		return rc;
+	rc = stands_inside(p->doc, weights, err);
+	if (rc < 0 || (!rc && wait))
+		return rc < 0 ? rc : 0;
+	if (!rc)
+		return ferry_fail(err, FERRY_UNSUPPORTED, "plan",
+				  FERRY_NO_OFFSET, "the weights of a '%s' are "
+				  "not one mapping, so rules can't change them "
+				  "in place; take them out with --weights or "
+				  "--to", p->what.type->name);
+	return apply_rules(p, weights, err);
+}
+
+/* ---- the weights alone --------------------------------------------------- */
+
+#define ENTRIES_MOST 10000000	/* a mapping may be shared without end */
+
+struct taking {
+	struct ferry_plan *p;
+	const struct ferry_value *above[FERRY_MAX_DEPTH];	/* on the way */
+	size_t depth, visited;
+	struct ferry_value *flat;	/* the result, when it is a new one */
+	struct ferry_buffer name;
+	size_t left;			/* values that are no weights */
+	size_t tensors;
+};
+
+static bool is_plain(const struct ferry_value *v)
+{
+	const struct ferry_value *items;
+
+	if (v->kind < FERRY_LIST || v->kind == FERRY_GLOBAL)
+		return true;
+	items = ferry_value_items((struct ferry_value *)v);
+	return items && !items->u.dict.n;
+}
+
+/* What decorates a tensor goes, and with it that gradients are wanted. */
+static struct ferry_value *bare(struct ferry_value *v)
+{
+	struct ferry_value *t = ferry_value_payload(v);
+
+	if (t->kind != FERRY_TENSOR)
+		return v;
+	t->u.tensor->flags &= (uint8_t)~FERRY_REQUIRES_GRAD;
+	return t;
+}
+
+static bool is_nested(struct ferry_value *items)
+{
+	for (uint32_t i = 0; i < items->u.dict.n; i++)
+		if (ferry_value_items(items->u.dict.pairs[i].value))
+			return true;
+	return false;
+}
+
+static bool add_key(struct ferry_store *store, struct ferry_buffer *name,
+		    const struct ferry_value *key)
+{
+	const char *digits;
+
+	if (key->kind == FERRY_STRING) {
+		ferry_buffer_add(name, key->u.s.data, key->u.s.nbytes);
+		return true;
+	}
+	digits = key->kind == FERRY_INT ? ferry_int_text(store, key) : NULL;
+	if (digits)
+		ferry_buffer_add_str(name, digits);
+	return digits;
+}
+
+static int flatten(struct taking *t, struct ferry_value *items,
+		   struct ferry_error *err);
+
+static int flatten_pair(struct taking *t, const struct ferry_pair *pair,
+			struct ferry_error *err)
+{
+	struct ferry_value *items = ferry_value_items(pair->value), *key;
+
+	if (items && items->u.dict.n) {
+		ferry_buffer_add_str(&t->name, ".");
+		return flatten(t, items, err);
+	}
+	if (is_plain(pair->value)) {
+		t->left++;
+		return 0;
+	}
+	key = ferry_string(t->p->store, t->name.data, t->name.n);
+	if (!key || t->name.failed)
+		return ferry_fail_nomem(err, "weights");
+	if (ferry_dict_find(t->flat, key))
+		return ferry_fail(err, FERRY_UNSUPPORTED, "plan",
+				  FERRY_NO_OFFSET, "two weights have the name "
+				  "'%.200s'", t->name.data);
+	t->tensors++;
+	return ferry_dict_set(t->p->store, t->flat, key, bare(pair->value)) ?
+	       ferry_fail_nomem(err, "weights") : 0;
+}
+
+static int flatten(struct taking *t, struct ferry_value *items,
+		   struct ferry_error *err)
+{
+	size_t n = t->name.n;
+	int rc = 0;
+
+	for (size_t i = 0; i < t->depth; i++)
+		if (t->above[i] == items)
+			return 0;
+	t->visited += items->u.dict.n;
+	if (t->depth == FERRY_MAX_DEPTH || t->visited > ENTRIES_MOST)
+		return ferry_fail(err, FERRY_LIMIT, "plan", FERRY_NO_OFFSET,
+				  "the weights have more than %d names or are "
+				  "nested more than %d deep", ENTRIES_MOST,
+				  FERRY_MAX_DEPTH);
+	t->above[t->depth++] = items;
+	for (uint32_t i = 0; i < items->u.dict.n && !rc; i++) {
+		t->name.n = n;
+		if (add_key(t->p->store, &t->name, items->u.dict.pairs[i].key))
+			rc = flatten_pair(t, &items->u.dict.pairs[i], err);
+		else
+			t->left++;
+	}
+	t->depth--;
+	t->name.n = n;
+	return rc;
+}
+
+/* The mapping is kept as it is (its class, what its state says). */
+static int thin_out(struct taking *t, struct ferry_value *items,
+		    struct ferry_error *err)
+{
+	struct ferry_pair *pairs = items->u.dict.pairs, *kept;
+	uint32_t n = 0;
+
+	kept = ferry_store_array(t->p->store, items->u.dict.n + 1,
+				 sizeof(*kept));
+	if (!kept)
+		return ferry_fail_nomem(err, "weights");
+	for (uint32_t i = 0; i < items->u.dict.n; i++) {
+		if (is_plain(pairs[i].value)) {
+			t->left++;
+			continue;
+		}
+		kept[n].key = pairs[i].key;
+		kept[n++].value = bare(pairs[i].value);
+	}
+	t->tensors = n;
+	return ferry_dict_replace(t->p->store, items, kept, n) ?
+	       ferry_fail_nomem(err, "weights") : 0;
+}
+
+static int take_mapping(struct taking *t, struct ferry_value *weights,
+			struct ferry_value **out, struct ferry_error *err)
+{
+	struct ferry_value *items = ferry_value_items(weights);
+	int rc;
+
+	if (!is_nested(items)) {
+		*out = weights;
+		return thin_out(t, items, err);
+	}
+	t->flat = ferry_dict(t->p->store, items->u.dict.n);
+	if (!t->flat)
+		return ferry_fail_nomem(err, "weights");
+	rc = flatten(t, items, err);
+	ferry_buffer_release(&t->name);
+	*out = t->flat;
+	return rc;
+}
+
+static int fail_without(const struct ferry_plan *p, struct ferry_error *err)
+{
+	if (!p->what.type)
+		return ferry_fail(err, FERRY_UNSUPPORTED, "plan",
+				  FERRY_NO_OFFSET, "no artifact type here "
+				  "recognises the content, so its weights are "
+				  "not known; --select PATH takes a part of it, "
+				  "--from says what it is");
+	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+			  "a '%s' has no weights; --select PATH takes a part "
+			  "of it", p->what.type->name);
+}
+
+int ferry__take_weights(struct ferry_plan *p, struct ferry_error *err)
+{
+	struct taking t = { .p = p, .name = FERRY_BUFFER_INIT };
+	struct ferry_value *weights = NULL;
+	int rc;
+
+	if (!p->job.weights)
+		return 0;
+	rc = ferry__need_type(p, err);
+	if (!rc)
+		rc = ferry_weights(p->s, p->doc, p->what.type, &weights, err);
+	if (!rc && !weights)
+		rc = fail_without(p, err);
+	if (!rc)
+		rc = take_mapping(&t, weights, &p->doc->root, err);
+	if (!rc && t.left &&
+	    ferry_findings_add(p->findings, FERRY_NOTE, "values", "",
+			       FERRY_NO_OFFSET, "%zu value%s among the weights "
+			       "that are no tensors left out", t.left,
+			       t.left == 1 ? "" : "s"))
+		rc = ferry_fail_nomem(err, "findings");
+	if (!rc)
+		rc = ferry__add_step(p, "select", "weights", err, "the weights "
+				     "of a '%s' alone: %zu tensor%s",
+				     p->what.type->name, t.tensors,
+				     t.tensors == 1 ? "" : "s");
+	return rc ? rc : ferry__plan_recognise(p, NULL, err);
+}

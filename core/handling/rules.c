@@ -1,0 +1,173 @@
+/* Rule sets. */
+#include "config.h"
+
+#include "core/handling/rules.h"
+
+#include <string.h>
+
+#include <ferry/sys/alloc.h>
+
+static const char *const verbs[] = {
+	[FERRY_EDIT_DROP] = "drop",
+	[FERRY_EDIT_KEEP] = "keep",
+	[FERRY_EDIT_RENAME] = "rename",
+	[FERRY_EDIT_STRIP_PREFIX] = "strip prefix",
+	[FERRY_EDIT_ADD_PREFIX] = "add prefix",
+	[FERRY_EDIT_CAST] = "cast",
+};
+
+int ferry_rules_new(struct ferry_rules **out, struct ferry_error *err)
+{
+	struct ferry_rules *r = ferry_alloc_zero(1, sizeof(*r));
+
+	if (!r)
+		return ferry_fail_nomem(err, "rules");
+	*out = r;
+	return 0;
+}
+
+static void release_rule(struct ferry__rule *rule)
+{
+	if (rule->has_pattern)
+		ferry__pattern_release(&rule->pattern);
+	ferry__template_release(&rule->to);
+	ferry_alloc_free(rule->prefix);
+	ferry_alloc_free(rule->label);
+}
+
+void ferry__rules_truncate(struct ferry_rules *r, size_t n)
+{
+	while (r->n > n)
+		release_rule(&r->rules[--r->n]);
+}
+
+void ferry_rules_free(struct ferry_rules *r)
+{
+	if (!r)
+		return;
+	ferry__rules_truncate(r, 0);
+	ferry_alloc_free(r->rules);
+	ferry_alloc_free(r);
+}
+
+size_t ferry_rules_count(const struct ferry_rules *r)
+{
+	return r->n;
+}
+
+static int set_label(struct ferry__rule *rule,
+		     const struct ferry__rule_text *text,
+		     struct ferry_error *err)
+{
+	struct ferry_buffer b = FERRY_BUFFER_INIT;
+
+	ferry_buffer_add_str(&b, verbs[text->kind]);
+	if (text->dtype)
+		ferry_buffer_printf(&b, " to %s",
+				    ferry_dtype_name(rule->dtype));
+	if (text->pattern)
+		ferry_buffer_printf(&b, " '%s'", text->pattern);
+	if (text->to)
+		ferry_buffer_printf(&b, " => '%s'", text->to);
+	rule->label = b.failed ? NULL : ferry_alloc_strdup(b.data);
+	ferry_buffer_release(&b);
+	return rule->label ? 0 : ferry_fail_nomem(err, "a rule");
+}
+
+static int set_dtype(struct ferry__rule *rule, const char *name,
+		     struct ferry_error *err)
+{
+	char shown[64];
+
+	rule->dtype = ferry_dtype_find(name);
+	if (rule->dtype != FERRY_DTYPE_NONE)
+		return 0;
+	ferry_escape(shown, sizeof(shown), name, strlen(name));
+	return ferry_fail(err, FERRY_MISUSE, "handling", FERRY_NO_OFFSET,
+			  "dtype '%s' is not known; some are float32, float16, "
+			  "bfloat16, float64, float8_e4m3fn", shown);
+}
+
+static int set_prefix(struct ferry__rule *rule, const char *prefix,
+		      struct ferry_error *err)
+{
+	if (!*prefix)
+		return ferry_fail(err, FERRY_MISUSE, "handling",
+				  FERRY_NO_OFFSET, "the prefix is empty");
+	rule->prefix = ferry_alloc_strdup(prefix);
+	rule->n_prefix = strlen(prefix);
+	return rule->prefix ? 0 : ferry_fail_nomem(err, "a rule");
+}
+
+static int fill_rule(struct ferry__rule *rule,
+		     const struct ferry__rule_text *text,
+		     struct ferry_error *err)
+{
+	bool prefix = text->kind == FERRY_EDIT_STRIP_PREFIX ||
+		      text->kind == FERRY_EDIT_ADD_PREFIX;
+	int rc = 0;
+
+	rule->kind = text->kind;
+	rule->required = text->required;
+	rule->all = text->all;
+	if (text->kind == FERRY_EDIT_CAST)
+		rc = set_dtype(rule, text->dtype, err);
+	if (!rc && prefix)
+		rc = set_prefix(rule, text->pattern, err);
+	if (!rc && !prefix && text->pattern) {
+		rc = ferry__pattern_compile(&rule->pattern, text->match,
+					    text->pattern, err);
+		rule->has_pattern = !rc;
+	}
+	if (!rc && text->kind == FERRY_EDIT_RENAME)
+		rc = ferry__template_parse(&rule->to, text->to, &rule->pattern,
+					   err);
+	return rc ? rc : set_label(rule, text, err);
+}
+
+int ferry__rules_append(struct ferry_rules *r,
+			const struct ferry__rule_text *text,
+			struct ferry_error *err)
+{
+	struct ferry__rule rule = { .has_pattern = false };
+	size_t cap = r->cap ? 2 * r->cap : 8;
+	void *rules;
+	int rc;
+
+	if (r->n == r->cap) {
+		rules = ferry_alloc_resize(r->rules, cap, sizeof(*r->rules));
+		if (!rules)
+			return ferry_fail_nomem(err, "rules");
+		r->rules = rules;
+		r->cap = cap;
+	}
+	rc = fill_rule(&rule, text, err);
+	if (rc)
+		release_rule(&rule);
+	else
+		r->rules[r->n++] = rule;
+	return rc;
+}
+
+int ferry_rules_add(struct ferry_rules *r, const struct ferry_edit *edit,
+		    struct ferry_error *err)
+{
+	struct ferry__rule_text text = {
+		.kind = edit->kind, .match = FERRY__REGEX, .pattern = edit->a,
+	};
+
+	if ((unsigned)edit->kind > FERRY_EDIT_CAST || !edit->a)
+		return ferry_fail(err, FERRY_MISUSE, "handling",
+				  FERRY_NO_OFFSET, "an edit has no text");
+	if (edit->kind == FERRY_EDIT_CAST) {
+		text.dtype = edit->a;
+		text.pattern = edit->b;
+	} else if (edit->kind == FERRY_EDIT_RENAME) {
+		if (!edit->b)
+			return ferry_fail(err, FERRY_MISUSE, "handling",
+					  FERRY_NO_OFFSET, "rename '%.80s' has "
+					  "no replacement", edit->a);
+		text.to = edit->b;
+	}
+	return ferry__rules_append(r, &text, err);
+}

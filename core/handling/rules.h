@@ -1,0 +1,104 @@
+/* A rule set, and the mapping it is applied to. */
+#ifndef CORE_HANDLING_RULES_H
+#define CORE_HANDLING_RULES_H
+
+#include <ferry/handling.h>
+#include <ferry/sys/build.h>
+#include <ferry/tensor.h>
+
+#include "core/handling/pattern.h"
+
+struct ferry__rule {
+	enum ferry_edit_kind kind;
+	bool has_pattern;
+	struct ferry__pattern pattern;
+	struct ferry__template to;	/* RENAME */
+	char *prefix;			/* STRIP_PREFIX, ADD_PREFIX */
+	size_t n_prefix;
+	enum ferry_dtype dtype;		/* CAST */
+	bool required;			/* STRIP_PREFIX: every name has it */
+	bool all;			/* CAST: integers and bools too */
+	char *label;			/* "drop '^head'", for messages */
+};
+
+struct ferry_rules {
+	struct ferry__rule *rules;
+	size_t n, cap;
+};
+
+/* What a rule says, as text. */
+struct ferry__rule_text {
+	enum ferry_edit_kind kind;
+	enum ferry__match match;
+	const char *pattern;	/* or prefix; CAST: NULL for all names */
+	const char *to;		/* RENAME */
+	const char *dtype;	/* CAST */
+	bool required, all;
+};
+
+int ferry__rules_append(struct ferry_rules *r,
+			const struct ferry__rule_text *text,
+			struct ferry_error *err);
+/* Forget all but the first n. */
+void ferry__rules_truncate(struct ferry_rules *r, size_t n);
+
+/* A leaf of the weights mapping. */
+struct ferry__entry {
+	struct ferry_value *key;
+	struct ferry_value *value;
+	const char *old;	/* the name it came with; NULL: it has none */
+	const char *name;	/* what the rules made of it */
+	uint32_t n_old, n_name;
+	uint32_t node;		/* the mapping it stands in */
+	bool dropped;
+};
+
+/* A mapping: the weights themselves (0) or one nested in them. */
+struct ferry__node {
+	struct ferry_value *value;
+	struct ferry_value *items;	/* its DICT */
+	struct ferry_value *key;	/* in its parent */
+	const char *name;		/* with the parents', and a last "." */
+	uint32_t n_name;
+	uint32_t parent, depth;
+	struct ferry_pair *pairs;	/* what it will hold */
+	uint32_t n, cap;
+	bool used;
+};
+
+struct ferry__names {
+	struct ferry_store *scratch;	/* names live here */
+	struct ferry__entry *entries;
+	size_t n, cap;
+	struct ferry__node *nodes;
+	size_t n_nodes, cap_nodes;
+};
+
+/* names.c: take the mapping apart, and put it together again.  put() changes
+ * nothing unless it succeeds. */
+int ferry__names_collect(struct ferry__names *out, struct ferry_document *doc,
+			 struct ferry_value *weights, struct ferry_error *err);
+int ferry__names_put(struct ferry__names *names, struct ferry_document *doc,
+		     struct ferry_error *err);
+void ferry__names_release(struct ferry__names *names);
+
+/* follow.c: module paths in the state of the weights object. */
+int ferry__follow(const struct ferry__names *names, struct ferry_document *doc,
+		  struct ferry_value *weights, struct ferry_error *err);
+
+/* cast.c: tied tensors stay tied, strides stay. */
+struct ferry__caster;
+
+int ferry__caster_new(struct ferry__caster **out,
+		      const struct ferry__names *names,
+		      struct ferry_store *store, struct ferry_error *err);
+void ferry__caster_free(struct ferry__caster *c);
+/* The tensor in another dtype; the same one when it has it already. */
+int ferry__caster_cast(struct ferry__caster *c, struct ferry_value *tensor,
+		       enum ferry_dtype dtype, struct ferry_value **out,
+		       struct ferry_error *err);
+/* Where the tensor of a (decorated) tensor is held: slot itself, or the
+ * decorating object's argument.  NULL when there is no tensor. */
+struct ferry_value **ferry__tensor_slot(struct ferry_value **slot);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * A growing byte buffer with a sticky failure: append as often as you like,
+ * check `failed` once.
+ */
+#ifndef FERRY_SYS_BUFFER_H
+#define FERRY_SYS_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ferry/api.h>
+
+FERRY_BEGIN
+
+struct ferry_buffer {
+	char *data;		/* NUL-terminated after any append */
+	size_t n, cap;
+	bool failed;
+};
+
+#define FERRY_BUFFER_INIT { 0 }
+
+FERRY_API void ferry_buffer_add(struct ferry_buffer *b, const void *data,
+				size_t n);
+FERRY_API void ferry_buffer_add_str(struct ferry_buffer *b, const char *s);
+FERRY_API void ferry_buffer_printf(struct ferry_buffer *b, const char *fmt, ...)
+	FERRY_PRINTF(2, 3);
+/* Room for n more bytes, uninitialised and counted in; NULL when failed. */
+FERRY_API void *ferry_buffer_extend(struct ferry_buffer *b, size_t n);
+FERRY_API void ferry_buffer_release(struct ferry_buffer *b);
+
+FERRY_END
+
+#endif

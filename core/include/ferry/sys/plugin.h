@@ -1,0 +1,207 @@
+/*
+ * The plugin contract.
+ *
+ * A plugin is a shared object that exports one constant data object named
+ * ferry_plugin_v1 (FERRY_PLUGIN_SYMBOL).  It is checked before anything in it
+ * is called; loaded once, in sorted file order, RTLD_NOW | RTLD_LOCAL; never
+ * unloaded.  It includes from ferry only <ferry/...> and <ferry/sys/...>,
+ * links libferry, and calls no other plugin.  No callback may print, exit,
+ * change the locale or keep global state that changes.
+ *
+ * Every struct starts with struct_size = sizeof the struct as the plugin was
+ * compiled with; fields may be appended under the same ABI major, and a field
+ * beyond struct_size counts as zero.  Optional callbacks are NULL.
+ */
+#ifndef FERRY_SYS_PLUGIN_H
+#define FERRY_SYS_PLUGIN_H
+
+#include <ferry/abilities.h>
+#include <ferry/findings.h>
+#include <ferry/sys/build.h>
+#include <ferry/sys/sink.h>
+#include <ferry/sys/source.h>
+#include <ferry/tensor.h>
+#include <ferry/value.h>
+
+FERRY_BEGIN
+
+#define FERRY_PLUGIN_SYMBOL "ferry_plugin_v1"
+#define FERRY_ABI_MAJOR 1
+#define FERRY_ABI_MINOR 0
+
+/* ---- options (struct ferry_option_spec: ferry/abilities.h) ---------------- */
+
+struct ferry_options;
+/* The text given, else the fallback, else NULL. */
+FERRY_API const char *ferry_option(const struct ferry_options *o,
+				   const char *name);
+/* Parsed: "5GB", "5GiB", "512M", "1024"; MISUSE when it is not a size. */
+FERRY_API int ferry_option_bytes(const struct ferry_options *o,
+				 const char *name, uint64_t *out,
+				 struct ferry_error *err);
+/* yes/no/true/false/1/0; MISUSE otherwise. */
+FERRY_API int ferry_option_bool(const struct ferry_options *o,
+				const char *name, bool *out,
+				struct ferry_error *err);
+
+/* ---- formats ------------------------------------------------------------ */
+
+#define FERRY_PROBE_BYTES 4096
+
+struct ferry_probe {
+	const uint8_t *head;	/* the first bytes, at most FERRY_PROBE_BYTES */
+	size_t nhead;
+	const uint8_t *tail;	/* the last bytes, likewise (may overlap) */
+	size_t ntail;
+	uint64_t nbytes;	/* of the whole file */
+	const char *name;	/* base name as a hint; may be "" */
+};
+
+/* Scores: 0 not mine; up to 40 by name only; 60-90 magic; 100 magic and
+ * structure checked.  An equal top score is AMBIGUOUS, never settled by order. */
+
+/* One file to read, and its neighbours. */
+struct ferry_input {
+	struct ferry_source *source;
+	const char *path;		/* as the user named it; may be "" */
+	const struct ferry_options *options;
+	void *priv;			/* the core's */
+};
+
+/*
+ * Open a file beside the input by a name that came from inside it.  The name
+ * must be relative and must not leave the directory: MALFORMED otherwise, and
+ * NOTFOUND says which file is missing.  *out is the caller's reference.
+ */
+FERRY_API int ferry_input_sibling(const struct ferry_input *in,
+				  const char *name, struct ferry_source **out,
+				  struct ferry_error *err);
+
+struct ferry_format {
+	size_t struct_size;
+	const char *name;		/* "torch"; [a-z][a-z0-9-]* */
+	const char *title;		/* "PyTorch zip archive" */
+	const char *const *suffixes;	/* ".pt", ...; NULL-terminated */
+	uint32_t flags;
+	uint64_t dtypes;		/* mask of what write can hold */
+	uint8_t max_rank;		/* 0: FERRY_MAX_RANK */
+
+	int (*probe)(const struct ferry_probe *probe);	/* a score */
+
+	/* Fill doc (empty, with a store and findings): root, about; the core
+	 * sets format and calls ferry_document_check(). */
+	const struct ferry_option_spec *read_options;
+	int (*read)(const struct ferry_input *in, struct ferry_document *doc,
+		    struct ferry_error *err);
+
+	/* Write the whole document.  The core has checked dtypes and rank.
+	 * What is kept otherwise than as it is goes to `out` as notes. */
+	const struct ferry_option_spec *write_options;
+	int (*write)(struct ferry_document *doc, struct ferry_output *output,
+		     const struct ferry_options *options,
+		     struct ferry_findings *out, struct ferry_error *err);
+
+	/*
+	 * What writing this document would lose or change, without reading
+	 * tensor data: WARNING findings are losses (code = the loss kind for
+	 * --allow-loss), NOTEs are changes of form.  Optional.
+	 */
+	int (*losses)(struct ferry_document *doc,
+		      const struct ferry_options *options,
+		      struct ferry_findings *out, struct ferry_error *err);
+
+	/* Integrity beyond a successful read (checksums, overlaps): read every
+	 * byte; VIOLATIONs and WARNINGs.  Optional. */
+	int (*verify)(const struct ferry_input *in, struct ferry_document *doc,
+		      struct ferry_work *work, struct ferry_findings *out,
+		      struct ferry_error *err);
+
+	/*
+	 * Classes and calls the file names, without building the document:
+	 * a DICT for the report (see doc/formats/pickle.md).  Optional.
+	 */
+	int (*scan)(const struct ferry_input *in, struct ferry_store *store,
+		    struct ferry_value **out, struct ferry_error *err);
+};
+
+/* ---- artifact types ------------------------------------------------------ */
+
+struct ferry_match {
+	int score;		/* 0 not mine; 100 certain */
+	char reason[160];	/* "dict of 12 tensors and nothing else" */
+};
+
+struct ferry_artifact_type {
+	size_t struct_size;
+	const char *name;	/* "state-dict", "caiman/training" */
+	const char *title;
+	const char *const *suffixes;	/* usual file-name endings; may be NULL */
+
+	int (*recognise)(struct ferry_document *doc, const char *file_name,
+			 struct ferry_match *out);
+	/* Facts a person wants first: set keys of `out`, a DICT.  Optional. */
+	int (*describe)(struct ferry_document *doc, struct ferry_value *out,
+			struct ferry_error *err);
+	/* Every violation, with its path.  Optional. */
+	int (*check)(struct ferry_document *doc, struct ferry_findings *out,
+		     struct ferry_error *err);
+	/*
+	 * The mapping of names to tensors that is the model's weights: a DICT,
+	 * or an OBJECT with dict items.  A value inside doc is edited in place
+	 * by handling; where the weights are not one mapping, make one in
+	 * doc's store.  *out NULL when there is none.  Optional.
+	 */
+	int (*weights)(struct ferry_document *doc, struct ferry_value **out,
+		       struct ferry_error *err);
+	uint64_t dtypes;	/* of tensors it may hold; 0: any */
+};
+
+/* ---- conversions ---------------------------------------------------------- */
+
+struct ferry_conversion_args {
+	struct ferry_document *const *inputs;	/* by role; NULL: not given */
+	const struct ferry_source *const *files;	/* for plain-file roles */
+	const struct ferry_options *options;
+	struct ferry_store *store;	/* build the result here */
+	struct ferry_document *out;	/* set root (and about) */
+	struct ferry_findings *findings;
+};
+
+struct ferry_conversion {
+	size_t struct_size;
+	const char *name;	/* "checkpoint-to-state-dict" */
+	const char *title;
+	const struct ferry_role *roles;	/* the first is the main input */
+	const char *output;	/* artifact type */
+	uint32_t cost;		/* 1 = rearranges a few values */
+	const struct ferry_option_spec *options;
+	/* What it drops: WARNING findings, code = loss kind; when it is the
+	 * purpose of the conversion and asked for by its output type, NOTE. */
+	int (*losses)(const struct ferry_conversion_args *args,
+		      struct ferry_findings *out, struct ferry_error *err);
+	/* Rearrange values and lazy tensors; copy no tensor data. */
+	int (*run)(const struct ferry_conversion_args *args,
+		   struct ferry_error *err);
+};
+
+/* ---- the plugin ------------------------------------------------------------ */
+
+struct ferry_plugin {
+	size_t struct_size;
+	uint32_t abi_minor;	/* FERRY_ABI_MINOR it was compiled with */
+	const char *name;	/* [a-z][a-z0-9-]* */
+	const char *version;
+	const char *license;	/* SPDX */
+	const char *description;
+	const struct ferry_format *const *formats;	/* NULL-terminated */
+	const struct ferry_artifact_type *const *types;
+	const struct ferry_conversion *const *conversions;
+};
+
+#define FERRY_PLUGIN_EXPORT \
+	FERRY_API extern const struct ferry_plugin ferry_plugin_v1; \
+	const struct ferry_plugin ferry_plugin_v1
+
+FERRY_END
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * Where bytes come from: a file, a range of another source, memory, a deflated
+ * member, or a computation over tensors.
+ *
+ * A source has a fixed size and is read at any offset, in any order, from any
+ * thread.  It is reference counted; a range keeps its parent alive.  Nothing is
+ * mapped: a file that shrinks while it is read is an IO error, never a signal.
+ *
+ * Wrappers (limits, tracing, fault injection) are sources over sources.
+ */
+#ifndef FERRY_SYS_SOURCE_H
+#define FERRY_SYS_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ferry/api.h>
+#include <ferry/error.h>
+
+FERRY_BEGIN
+
+struct ferry_source;
+
+struct ferry_source_ops {
+	/* Read exactly n bytes at offset; the caller has checked the bounds. */
+	int (*read)(struct ferry_source *src, void *buf, uint64_t offset,
+		    size_t n, struct ferry_error *err);
+	/* Optional: the bytes [offset, offset+n) unchanged in a file: its
+	 * descriptor (borrowed) and the offset there. */
+	bool (*file_range)(struct ferry_source *src, uint64_t offset,
+			   uint64_t n, int *fd, uint64_t *file_offset);
+	/* Optional: the recorded CRC-32 of exactly [offset, offset+n). */
+	bool (*crc32)(struct ferry_source *src, uint64_t offset, uint64_t n,
+		      uint32_t *out);
+	/* Optional: the memory at offset (n bytes), living as the source. */
+	const void *(*memory)(struct ferry_source *src, uint64_t offset,
+			      size_t n);
+	/* Optional: bytes best asked for at a time (a strided source wants
+	 * large reads); 0 or absent: any; FERRY_CHUNK_FORWARDS: any, but in
+	 * order and by one thread (a deflated stream). */
+	size_t (*chunk)(struct ferry_source *src);
+	/* Release what it holds and src itself (not src->name).  May be NULL:
+	 * src came from ferry_alloc() and holds nothing. */
+	void (*free)(struct ferry_source *src);
+};
+
+#define FERRY_CHUNK_FORWARDS SIZE_MAX
+
+struct ferry_source {
+	const struct ferry_source_ops *ops;
+	uint64_t nbytes;
+	atomic_int refs;	/* 1 when made */
+	const char *name;	/* for messages; owned by the source */
+};
+
+/*
+ * Open a regular file.  `name` in messages is the path.
+ * IO, NOTFOUND; UNSUPPORTED for a directory, pipe or device.
+ */
+FERRY_API int ferry_source_open_file(struct ferry_source **out,
+				     const char *path, struct ferry_error *err);
+/* Borrow n bytes; they must outlive the source. */
+FERRY_API int ferry_source_from_memory(struct ferry_source **out,
+				       const void *data, size_t n,
+				       const char *name,
+				       struct ferry_error *err);
+/* Take memory from ferry_alloc(); freed with the source.  On failure it is
+ * still the caller's. */
+FERRY_API int ferry_source_take_memory(struct ferry_source **out, void *data,
+				       size_t n, const char *name,
+				       struct ferry_error *err);
+/* [offset, offset+n) of src; MALFORMED when outside it. */
+FERRY_API int ferry_source_range(struct ferry_source **out,
+				 struct ferry_source *src, uint64_t offset,
+				 uint64_t n, const char *name,
+				 struct ferry_error *err);
+/* As a range, with a recorded CRC-32 for the whole of it. */
+FERRY_API int ferry_source_range_crc32(struct ferry_source **out,
+				       struct ferry_source *src,
+				       uint64_t offset, uint64_t n,
+				       uint32_t crc32, const char *name,
+				       struct ferry_error *err);
+/*
+ * A raw deflate stream in src that inflates to exactly nbytes.  Reading
+ * forwards is linear; reading backwards starts again.  MALFORMED, with the
+ * offset, when the stream is broken, shorter or longer.
+ */
+FERRY_API int ferry_source_inflate(struct ferry_source **out,
+				   struct ferry_source *src, uint64_t nbytes,
+				   const char *name, struct ferry_error *err);
+/* src with every run of `unit` bytes (2, 4, 8, 16) reversed; src's size must be
+ * a multiple of unit. */
+FERRY_API int ferry_source_swap(struct ferry_source **out,
+				struct ferry_source *src, unsigned unit,
+				const char *name, struct ferry_error *err);
+/* nbytes zero bytes. */
+FERRY_API int ferry_source_zero(struct ferry_source **out, uint64_t nbytes,
+				struct ferry_error *err);
+
+FERRY_API struct ferry_source *ferry_source_ref(struct ferry_source *src);
+FERRY_API void ferry_source_unref(struct ferry_source *src); /* NULL: no-op */
+
+/* For implementers: fill the head of a struct that starts with one. */
+FERRY_API int ferry_source_init(struct ferry_source *src,
+				const struct ferry_source_ops *ops,
+				uint64_t nbytes, const char *name,
+				struct ferry_error *err);
+
+/* Read exactly n bytes; MALFORMED ("ends at ...") when they are outside. */
+FERRY_API int ferry_source_read(struct ferry_source *src, void *buf,
+				uint64_t offset, size_t n,
+				struct ferry_error *err);
+FERRY_API bool ferry_source_file_range(struct ferry_source *src,
+				       uint64_t offset, uint64_t n, int *fd,
+				       uint64_t *file_offset);
+FERRY_API bool ferry_source_crc32(struct ferry_source *src, uint64_t offset,
+				  uint64_t n, uint32_t *out);
+FERRY_API const void *ferry_source_memory(struct ferry_source *src,
+					  uint64_t offset, size_t n);
+FERRY_API size_t ferry_source_chunk(struct ferry_source *src);
+
+FERRY_END
+
+#endif

@@ -1,0 +1,74 @@
+core_libferry_la_SOURCES += \
+	core/io/clone.c \
+	core/io/crc32.c \
+	core/io/inflate.c \
+	core/io/output.c \
+	core/io/output.h \
+	core/io/pending.c \
+	core/io/pending.h \
+	core/io/sink.c \
+	core/io/source.c \
+	core/io/swap.c \
+	core/io/target.c \
+	core/io/target.h \
+	core/io/transfer.c \
+	core/model/assemble.c \
+	core/model/cast.c \
+	core/model/cast.h \
+	core/model/cast_number.h \
+	core/model/cast_scalar.c \
+	core/model/cast_wide.c \
+	core/model/concat.c \
+	core/model/gather.c \
+	core/model/gather_box.c \
+	core/model/gather_box.h \
+	core/model/gather_copy.c \
+	core/model/gather_copy.h \
+	core/model/ops.c \
+	core/model/ops.h \
+	$(NULL)
+
+tests_unit_transfer_threads_SOURCES = tests/unit/transfer_threads.c
+tests_unit_transfer_threads_LDADD = core/libferry.la $(ZLIB_LIBS) -lpthread
+
+tests_unit_test_source_SOURCES = tests/unit/test_source.c
+tests_unit_test_source_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_source_LDADD = core/libferry.la $(CRITERION_LIBS) $(ZLIB_LIBS)
+
+tests_unit_test_sink_SOURCES = tests/unit/test_sink.c
+tests_unit_test_sink_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_sink_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_transfer_SOURCES = tests/unit/test_transfer.c
+tests_unit_test_transfer_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_transfer_LDADD = core/libferry.la $(CRITERION_LIBS) $(ZLIB_LIBS)
+
+tests_unit_test_ops_SOURCES = tests/unit/test_ops.c
+tests_unit_test_ops_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_ops_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_assemble_SOURCES = tests/unit/test_assemble.c
+tests_unit_test_assemble_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_assemble_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+# The kernels are not exported: this test has its own.
+tests_unit_test_cast_SOURCES = \
+	core/model/cast_scalar.c \
+	core/model/cast_wide.c \
+	tests/unit/cast_vectors.h \
+	tests/unit/test_cast.c \
+	$(NULL)
+tests_unit_test_cast_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_cast_LDADD = core/libferry.la $(CRITERION_LIBS) -lpthread
+
+UNIT_TESTS += \
+	tests/unit/test_assemble \
+	tests/unit/test_cast \
+	tests/unit/test_ops \
+	tests/unit/test_sink \
+	tests/unit/test_source \
+	tests/unit/test_transfer \
+	tests/unit/transfer_threads \
+	$(NULL)
+
+EXTRA_DIST += tests/unit/cast_vectors.py

@@ -1,0 +1,492 @@
+/* The files of one output: made aside, synced, renamed together. */
+#include "config.h"
+
+#include "core/io/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ferry/sys/alloc.h>
+
+#include "core/io/target.h"
+
+#define TEMP_SUFFIX ".ferry-tmp"
+#define TEMP_TRIES 100
+
+struct identity {
+	dev_t dev;
+	ino_t ino;
+};
+
+struct ferry_output {
+	char *path;			/* as given */
+	bool overwrite;
+	struct identity *inputs;
+	size_t n_inputs;
+	struct ferry_work *work;
+	struct ferry_work own_work;	/* when the caller gave none */
+	struct ferry_sink **sinks;
+	size_t n, cap;
+};
+
+const char *ferry_output_name(const struct ferry_output *o)
+{
+	return o->path + ferry_target_dir(o->path);
+}
+
+struct ferry_work *ferry_output_work(struct ferry_output *o)
+{
+	return o->work;
+}
+
+struct ferry_work *ferry_sink_work(struct ferry_sink *s)
+{
+	return s->output->work;
+}
+
+static int check_not_input(const struct ferry_output *o,
+			   const struct ferry_target *t, const char *path,
+			   struct ferry_error *err)
+{
+	char text[512];
+	size_t i;
+
+	if (!t->exists)
+		return 0;
+	for (i = 0; i < o->n_inputs; i++)
+		if (o->inputs[i].dev == t->st.st_dev &&
+		    o->inputs[i].ino == t->st.st_ino)
+			break;
+	if (i == o->n_inputs)
+		return 0;
+	ferry_escape(text, sizeof(text), path, strlen(path));
+	return ferry_fail(err, FERRY_MISUSE, "", FERRY_NO_OFFSET,
+			  "%s: is one of the inputs, which are never written "
+			  "to; name another output", text);
+}
+
+static int note_inputs(struct ferry_output *o, const char *const *inputs,
+		       size_t n, struct ferry_error *err)
+{
+	struct stat st;
+	size_t i;
+
+	o->inputs = ferry_alloc_zero(n, sizeof(*o->inputs));
+	if (!o->inputs)
+		return ferry_fail_nomem(err, "an output");
+	for (i = 0; i < n; i++) {
+		if (stat(inputs[i], &st))
+			continue;
+		o->inputs[o->n_inputs].dev = st.st_dev;
+		o->inputs[o->n_inputs++].ino = st.st_ino;
+	}
+	return 0;
+}
+
+int ferry_output_new(struct ferry_output **out, const char *path,
+		     bool overwrite, const char *const *inputs, size_t n_inputs,
+		     struct ferry_work *work, struct ferry_error *err)
+{
+	struct ferry_output *o = ferry_alloc_zero(1, sizeof(*o));
+	struct ferry_target target = { 0 };
+	int code = FERRY_NOMEM;
+
+	if (!o)
+		return ferry_fail_nomem(err, "an output");
+	o->overwrite = overwrite;
+	o->work = work ? work : &o->own_work;
+	o->path = ferry_alloc_strdup(path);
+	if (!o->path) {
+		ferry_fail_nomem(err, "an output");
+		goto out;
+	}
+	code = note_inputs(o, inputs, n_inputs, err);
+	if (!code)
+		code = ferry_target_init(&target, path, true, err);
+	/* Being an input is the graver complaint than being there. */
+	if (!code)
+		code = check_not_input(o, &target, path, err);
+	ferry_target_release(&target);
+	if (!code)
+		code = ferry_target_init(&target, path, overwrite, err);
+	ferry_target_release(&target);
+out:
+	if (code)
+		ferry_output_free(o);
+	else
+		*out = o;
+	return code;
+}
+
+static int check_name(const struct ferry_output *o, const char *name,
+		      struct ferry_error *err)
+{
+	char text[256];
+
+	if (*name && strcmp(name, ".") && strcmp(name, "..") &&
+	    !strchr(name, '/') && strlen(name) <= NAME_MAX)
+		return 0;
+	ferry_escape(text, sizeof(text), name, strlen(name));
+	return ferry_fail(err, FERRY_MISUSE, "", FERRY_NO_OFFSET,
+			  "%s: sibling '%s' is not a plain file name",
+			  ferry_output_name(o), text);
+}
+
+static int open_dir(struct ferry_sink *s, const char *path,
+		    struct ferry_error *err)
+{
+	size_t n = ferry_target_dir(path);
+	char *dir = ferry_alloc(n + 2);
+
+	if (!dir)
+		return ferry_fail_nomem(err, "a path");
+	memcpy(dir, n ? path : ".", n ? n : 1);
+	dir[n ? n : 1] = '\0';
+	s->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ferry_alloc_free(dir);
+	if (s->dirfd < 0)
+		return ferry_fail_errno(err, errno,
+					"%s: can't open its directory",
+					s->text);
+	s->own_dirfd = true;
+	return 0;
+}
+
+/* Sinks in one directory share its descriptor, for shards are many. */
+static int find_dir(struct ferry_sink *s, const char *path,
+		    struct ferry_error *err)
+{
+	const struct ferry_output *o = s->output;
+	struct stat a, b;
+	int code = open_dir(s, path, err);
+
+	if (code || !o->n || fstat(s->dirfd, &a) ||
+	    fstat(o->sinks[0]->dirfd, &b) ||
+	    a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return code;
+	close(s->dirfd);
+	s->dirfd = o->sinks[0]->dirfd;
+	s->own_dirfd = false;
+	return 0;
+}
+
+static int name_temp(struct ferry_sink *s, struct ferry_error *err)
+{
+	char name[NAME_MAX + 1];
+	uint32_t r = 0;
+	int keep;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		return ferry_fail_errno(err, errno, "%s: no random name",
+					s->text);
+	keep = (int)strlen(s->name);
+	if (keep > NAME_MAX - 40)
+		keep = NAME_MAX - 40;
+	snprintf(name, sizeof(name), ".%.*s.%ld.%08x" TEMP_SUFFIX, keep,
+		 s->name, (long)getpid(), (unsigned)r);
+	ferry_alloc_free(s->temp_path);
+	s->temp_path = ferry_target_sibling(s->path, name);
+	if (!s->temp_path)
+		return ferry_fail_nomem(err, "an output");
+	s->temp = s->temp_path + ferry_target_dir(s->temp_path);
+	return 0;
+}
+
+static int make_temp(struct ferry_sink *s, struct ferry_error *err)
+{
+	unsigned tries;
+	int code;
+
+	for (tries = 0; tries < TEMP_TRIES; tries++) {
+		code = name_temp(s, err);
+		if (!code)
+			code = ferry_pending_add(&s->pending, s->dirfd, s->temp,
+						 err);
+		if (code)
+			return code;
+		s->fd = openat(s->dirfd, s->temp,
+			       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
+			       O_NOFOLLOW, 0666);
+		if (s->fd >= 0)
+			return 0;
+		ferry_pending_done(s->pending);
+		s->pending = NULL;
+		if (errno != EEXIST && errno != EINTR)
+			break;
+	}
+	return ferry_fail_errno(err, errno,
+				"%s: can't make a temporary file beside it",
+				s->text);
+}
+
+static void sink_free(struct ferry_sink *s)
+{
+	if (!s)
+		return;
+	if (s->pending)
+		unlinkat(s->dirfd, s->temp, 0);
+	ferry_pending_done(s->pending);
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->own_dirfd)
+		close(s->dirfd);
+	ferry_alloc_free(s->held);
+	ferry_alloc_free(s->text);
+	ferry_alloc_free(s->path);
+	ferry_alloc_free(s->temp_path);
+	ferry_alloc_free(s);
+}
+
+static int reserve(struct ferry_output *o, struct ferry_error *err)
+{
+	size_t cap = o->cap ? o->cap * 2 : 4;
+	void *p;
+
+	if (o->n < o->cap)
+		return 0;
+	p = ferry_alloc_resize(o->sinks, cap, sizeof(struct ferry_sink *));
+	if (!p)
+		return ferry_fail_nomem(err, "an output");
+	o->sinks = p;
+	o->cap = cap;
+	return 0;
+}
+
+static int check_twice(const struct ferry_output *o, const struct ferry_sink *s,
+		       struct ferry_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < o->n; i++)
+		if (o->sinks[i]->dirfd == s->dirfd &&
+		    !strcmp(o->sinks[i]->name, s->name))
+			return ferry_fail(err, FERRY_MISUSE, "",
+					  FERRY_NO_OFFSET,
+					  "%s: is one output twice", s->text);
+	return 0;
+}
+
+static int sink_init(struct ferry_sink *s, const char *path,
+		     const struct ferry_target *target, struct ferry_error *err)
+{
+	size_t n = strlen(path) * 8 + 1;
+	int code;
+
+	s->text = ferry_alloc(n);
+	s->path = ferry_alloc_strdup(target->path);
+	if (!s->text || !s->path)
+		return ferry_fail_nomem(err, "an output");
+	ferry_escape(s->text, n, path, strlen(path));
+	s->name = s->path + ferry_target_dir(s->path);
+	code = find_dir(s, target->path, err);
+	if (!code)
+		code = check_twice(s->output, s, err);
+	if (!code)
+		code = make_temp(s, err);
+	if (code)
+		return code;
+	if (fstatfs(s->fd, &s->fs))
+		memset(&s->fs, 0, sizeof(s->fs));
+	s->replaced = target->exists;
+	if (target->exists && fchmod(s->fd, target->st.st_mode & 07777))
+		return ferry_fail_errno(err, errno, "%s: can't keep its mode",
+					s->text);
+	return 0;
+}
+
+int ferry_output_open(struct ferry_output *o, const char *name,
+		      struct ferry_sink **out, struct ferry_error *err)
+{
+	struct ferry_target target = { 0 };
+	struct ferry_sink *s = NULL;
+	char *path = NULL;
+	int code;
+
+	code = name ? check_name(o, name, err) : 0;
+	if (code)
+		return code;
+	code = reserve(o, err);
+	if (code)
+		return code;
+	path = ferry_target_sibling(o->path,
+				    name ? name : ferry_output_name(o));
+	s = ferry_alloc_zero(1, sizeof(*s));
+	if (!path || !s) {
+		code = ferry_fail_nomem(err, "an output");
+		goto out;
+	}
+	s->output = o;
+	s->is_main = !name;
+	s->fd = s->dirfd = -1;
+	code = ferry_target_init(&target, path, o->overwrite, err);
+	if (!code)
+		code = check_not_input(o, &target, path, err);
+	if (!code)
+		code = sink_init(s, path, &target, err);
+	if (!code)
+		*out = o->sinks[o->n++] = s;
+out:
+	if (code)
+		sink_free(s);
+	ferry_target_release(&target);
+	ferry_alloc_free(path);
+	return code;
+}
+
+int ferry_output_open_main(struct ferry_output *o, const char *name,
+			   struct ferry_sink **out, struct ferry_error *err)
+{
+	struct ferry_target target = { 0 };
+	char text[512];
+	int code = ferry_target_init(&target, o->path, true, err);
+
+	ferry_escape(text, sizeof(text), o->path, strlen(o->path));
+	if (!code && target.exists)
+		code = ferry_fail(err, FERRY_EXISTS, "", FERRY_NO_OFFSET,
+				  "%s: exists, and the output is cut into files "
+				  "of other names; remove it, or name '%s' as "
+				  "the output", text, name);
+	ferry_target_release(&target);
+	if (!code)
+		code = ferry_output_open(o, name, out, err);
+	if (!code)
+		(*out)->is_main = true;
+	return code;
+}
+
+size_t ferry_output_count(const struct ferry_output *o)
+{
+	return o->n;
+}
+
+struct ferry_sink *ferry_output_get(const struct ferry_output *o, size_t i)
+{
+	return i < o->n ? o->sinks[i] : NULL;
+}
+
+void ferry_output_free(struct ferry_output *o)
+{
+	size_t i;
+
+	if (!o)
+		return;
+	for (i = o->n; i--; )
+		sink_free(o->sinks[i]);
+	ferry_alloc_free(o->sinks);
+	ferry_alloc_free(o->inputs);
+	ferry_alloc_free(o->path);
+	ferry_alloc_free(o);
+}
+
+static int sync_sink(struct ferry_sink *s, struct ferry_error *err)
+{
+	int code = ferry_sink_flush(s, err);
+
+	if (code || s->output->work->no_sync)
+		return code;
+	while (fdatasync(s->fd))
+		if (errno != EINTR)
+			return ferry_sink_fail(s, errno, s->end, 0, err);
+	return 0;
+}
+
+/* Where RENAME_NOREPLACE is unknown, a hard link refuses to replace as well;
+ * where links are unknown too, looking first is all there is. */
+static int rename_new(struct ferry_sink *s)
+{
+	struct stat st;
+
+	if (!renameat2(s->dirfd, s->temp, s->dirfd, s->name, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+		return -1;
+	if (!linkat(s->dirfd, s->temp, s->dirfd, s->name, 0)) {
+		unlinkat(s->dirfd, s->temp, 0);
+		return 0;
+	}
+	if (errno == EEXIST)
+		return -1;
+	if (!fstatat(s->dirfd, s->name, &st, AT_SYMLINK_NOFOLLOW)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(s->dirfd, s->temp, s->dirfd, s->name);
+}
+
+static int rename_sink(struct ferry_sink *s, struct ferry_error *err)
+{
+	int rc = s->output->overwrite ?
+		 renameat(s->dirfd, s->temp, s->dirfd, s->name) :
+		 rename_new(s);
+
+	if (!rc) {
+		s->renamed = true;
+		ferry_pending_done(s->pending);
+		s->pending = NULL;
+		return 0;
+	}
+	if (errno == EEXIST)
+		return ferry_fail(err, FERRY_EXISTS, "", FERRY_NO_OFFSET,
+				  "%s: appeared while it was being written; "
+				  "use --overwrite to replace it", s->text);
+	return ferry_fail_errno(err, errno, "%s: can't rename %s to it",
+				s->text, s->temp);
+}
+
+static int sync_dir(struct ferry_sink *s, struct ferry_error *err)
+{
+	if (s->output->work->no_sync || !s->own_dirfd)
+		return 0;
+	/* EINVAL: a file system without synced directories. */
+	while (fsync(s->dirfd))
+		if (errno == EINVAL)
+			break;
+		else if (errno != EINTR)
+			return ferry_fail_errno(err, errno,
+						"%s: can't sync its directory",
+						s->text);
+	return 0;
+}
+
+static void undo(struct ferry_output *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n; i++) {
+		struct ferry_sink *s = o->sinks[i];
+
+		if (s->renamed && !s->replaced)
+			unlinkat(s->dirfd, s->name, 0);
+		else if (s->pending)
+			unlinkat(s->dirfd, s->temp, 0);
+		ferry_pending_done(s->pending);
+		s->pending = NULL;
+	}
+}
+
+int ferry_output_commit(struct ferry_output *o, struct ferry_error *err)
+{
+	int code = ferry_work_check(o->work, err);
+	unsigned pass;
+	size_t i;
+
+	for (i = 0; !code && i < o->n; i++)
+		code = sync_sink(o->sinks[i], err);
+	if (!code)
+		code = ferry_work_check(o->work, err);
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; !code && i < o->n; i++)
+			if (o->sinks[i]->is_main == (pass == 1))
+				code = rename_sink(o->sinks[i], err);
+	for (i = 0; !code && i < o->n; i++)
+		code = sync_dir(o->sinks[i], err);
+	if (code)
+		undo(o);
+	return code;
+}

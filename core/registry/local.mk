@@ -1,0 +1,28 @@
+core_libferry_la_SOURCES += \
+	core/registry/abilities.c \
+	core/registry/diagnose.c \
+	core/registry/gate.c \
+	core/registry/identify.c \
+	core/registry/loader.c \
+	core/registry/model.c \
+	core/registry/nearest.c \
+	core/registry/open.c \
+	core/registry/option.c \
+	core/registry/option.h \
+	core/registry/recognise.c \
+	core/registry/registry.h \
+	core/registry/session.c \
+	$(NULL)
+
+UNIT_TESTS += \
+	tests/unit/test_loader \
+	tests/unit/test_session \
+	$(NULL)
+
+tests_unit_test_loader_SOURCES = tests/unit/test_loader.c
+tests_unit_test_loader_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_loader_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_session_SOURCES = tests/unit/test_session.c
+tests_unit_test_session_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_session_LDADD = core/libferry.la $(CRITERION_LIBS)

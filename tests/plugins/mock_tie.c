@@ -1,0 +1,30 @@
+/* Its probe takes what mock_good takes, as surely. */
+#include "config.h"
+
+#include "tests/plugins/mock.h"
+
+static int probe(const struct ferry_probe *p)
+{
+	return mock_probe_word(p, "WORD");
+}
+
+static const struct ferry_format format = {
+	.struct_size = sizeof(struct ferry_format),
+	.name = "tied",
+	.title = "mock of tied",
+	.flags = FERRY_FORMAT_NESTED | FERRY_FORMAT_OBJECTS,
+	.probe = probe,
+	.read = mock_read,
+};
+
+static const struct ferry_format *const formats[] = { &format, NULL };
+
+FERRY_PLUGIN_EXPORT = {
+	.struct_size = sizeof(struct ferry_plugin),
+	.abi_minor = FERRY_ABI_MINOR,
+	.name = "tie",
+	.version = "1",
+	.license = "Apache-2.0",
+	.description = "a mock",
+	.formats = formats,
+};
