@@ -1,3 +1,4 @@
+include tests/fuzz/local.mk
 include tests/plugins/local.mk
 
 EXTRA_DIST += \

@@ -1,0 +1,3 @@
+include formats/zip/local.mk
+include formats/pickle/local.mk
+include formats/json/local.mk
