@@ -1,0 +1,2 @@
+include plugins/pickle/local.mk
+include plugins/torch/local.mk

@@ -1,0 +1,249 @@
+/* Plain pickle files as a format: one pickle, numpy arrays as tensors. */
+#include "config.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include <ferry/sys/plugin.h>
+
+#include "formats/pickle/pickle.h"
+#include "formats/torch/torch.h"
+
+/* ---- reading ----------------------------------------------------------- */
+
+/* How the text protocols, 0 and 1, begin. */
+static bool begins_as_text(const uint8_t *b, size_t n)
+{
+	return n && strchr("(]}cIFLNVS", b[0]) && b[0];
+}
+
+static bool is_named_pickle(const char *name)
+{
+	static const char *const ends[] = { ".pkl", ".pickle", ".p" };
+	size_t n = strlen(name), k;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		k = strlen(ends[i]);
+		if (n > k && !strcasecmp(name + n - k, ends[i]))
+			return true;
+	}
+	return false;
+}
+
+static int probe(const struct ferry_probe *p)
+{
+	bool stops = p->ntail && p->tail[p->ntail - 1] == '.';
+
+	if (torch_legacy_probe(p))
+		return 0;
+	if (p->nhead > 2 && p->head[0] == 0x80 && p->head[1] >= 2 &&
+	    p->head[1] <= 5)
+		return stops ? 90 : 60;
+	return stops && begins_as_text(p->head, p->nhead) &&
+	       is_named_pickle(p->name) ? 60 : 0;
+}
+
+static int describe(struct ferry_document *doc, unsigned protocol,
+		    struct ferry_error *err)
+{
+	struct ferry_store *s = doc->store;
+
+	doc->about = ferry_dict(s, 2);
+	if (!doc->about ||
+	    ferry_dict_set_str(s, doc->about, "kind",
+			       ferry_cstring(s, "pickle")) ||
+	    (protocol && ferry_dict_set_str(s, doc->about, "protocol",
+					    ferry_int(s, protocol))))
+		return ferry_fail_nomem(err, "description");
+	return 0;
+}
+
+static int read_pickle(const struct ferry_input *in, struct ferry_document *doc,
+		       struct ferry_error *err)
+{
+	struct pickle_reader_options options = {
+		.reduce = pickle_numpy_reduce,
+	};
+	struct ferry_source *src = ferry_source_ref(in->source);
+	uint8_t head[2] = { 0 };
+	uint64_t end = 0;
+	int r;
+
+	if (ferry_store_take_source(doc->store, src)) {
+		ferry_source_unref(src);
+		return ferry_fail_nomem(err, "source");
+	}
+	r = src->nbytes < sizeof(head) ? 0 :
+		ferry_source_read(src, head, 0, sizeof(head), err);
+	if (!r)
+		r = pickle_read(src, 0, doc->store, &options, &doc->root, &end,
+				err);
+	if (!r && end < src->nbytes &&
+	    ferry_findings_add(doc->findings, FERRY_WARNING, "trailing-bytes",
+			       "", end, "%llu bytes follow the pickle: they "
+			       "are not read",
+			       (unsigned long long)(src->nbytes - end)))
+		r = ferry_fail_nomem(err, "findings");
+	return r ? r : describe(doc, head[0] == 0x80 ? head[1] : 0, err);
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+static const struct ferry_option_spec write_options[] = {
+	{ "protocol", "4", "pickle protocol: 2, 4 or 5" },
+	{ 0 },
+};
+
+/* numpy.core.multiarray._reconstruct(numpy.ndarray, (0,), b"b"), version 1:
+ * what pickle_numpy_replace() writes an array with. */
+static struct ferry_value *array_notes(struct ferry_store *s)
+{
+	struct ferry_value *notes = ferry_dict(s, 3);
+	struct ferry_value *zero = ferry_sequence(s, FERRY_TUPLE, 1);
+	struct ferry_value *args = ferry_sequence(s, FERRY_TUPLE, 3);
+	struct ferry_value *rebuild, *array, *code;
+
+	rebuild = ferry_global(s, "numpy.core.multiarray", 21, "_reconstruct",
+			       12);
+	array = ferry_global(s, "numpy", 5, "ndarray", 7);
+	code = ferry_bytes(s, "b", 1, 0);
+	if (!notes || !zero || !args || !rebuild || !array || !code ||
+	    ferry_list_add(s, zero, ferry_int(s, 0)) ||
+	    ferry_list_add(s, args, array) || ferry_list_add(s, args, zero) ||
+	    ferry_list_add(s, args, code) ||
+	    ferry_dict_set_str(s, notes, "rebuild", rebuild) ||
+	    ferry_dict_set_str(s, notes, "args", args) ||
+	    ferry_dict_set_str(s, notes, "version", ferry_int(s, 1)))
+		return NULL;
+	return notes;
+}
+
+static int write_tensor(struct ferry_store *s, struct ferry_value *value,
+			struct ferry_value *notes, struct ferry_value **out,
+			struct ferry_error *err)
+{
+	const struct ferry_tensor *t = value->u.tensor;
+	struct ferry_value *array, *extra;
+
+	if (!t->storage)
+		return ferry_fail(err, FERRY_UNSUPPORTED, "pickle",
+				  FERRY_NO_OFFSET, "a tensor without data "
+				  "can't be a numpy array");
+	array = ferry_tensor(s, t->dtype, t->ndim, t->shape, t->strides,
+			     t->offset, t->storage);
+	extra = ferry_dict(s, 1);
+	if (!array || !extra || ferry_dict_set_str(s, extra, "numpy", notes))
+		return ferry_fail_nomem(err, "numpy array");
+	array->u.tensor->flags = t->flags & (FERRY_CONJ | FERRY_NEG);
+	array->u.tensor->extra = extra;
+	return pickle_numpy_replace(s, array, out, err);
+}
+
+static int replace(void *ctx, struct ferry_store *store,
+		   struct ferry_value *value, struct ferry_value **out,
+		   struct ferry_error *err)
+{
+	int r = 0;
+
+	if (value->kind == FERRY_STORAGE)
+		return ferry_fail(err, FERRY_UNSUPPORTED, "pickle",
+				  FERRY_NO_OFFSET, "a bare storage can't be "
+				  "written to a plain pickle");
+	if (value->kind != FERRY_TENSOR)
+		return 0;
+	*out = NULL;
+	r = pickle_numpy_replace(store, value, out, err);
+	if (r || *out)
+		return r;
+	return write_tensor(store, value, ctx, out, err);
+}
+
+static int read_protocol(const struct ferry_options *options, unsigned *out,
+			 struct ferry_error *err)
+{
+	const char *text = ferry_option(options, "protocol");
+
+	*out = 4;
+	if (!text)
+		return 0;
+	if (strcmp(text, "2") && strcmp(text, "4") && strcmp(text, "5"))
+		return ferry_fail(err, FERRY_MISUSE, "pickle", FERRY_NO_OFFSET,
+				  "protocol %s: give 2, 4 or 5", text);
+	*out = (unsigned)(text[0] - '0');
+	return 0;
+}
+
+static int write_pickle(struct ferry_document *doc, struct ferry_output *output,
+			const struct ferry_options *options,
+			struct ferry_findings *out, struct ferry_error *err)
+{
+	struct pickle_writer_options how = {
+		.replace = replace,
+		.ctx = array_notes(doc->store),
+		.store = doc->store,
+	};
+	struct ferry_transfer all = { 0 };
+	struct ferry_sink *sink;
+	int r;
+
+	(void)out;
+	if (!how.ctx)
+		return ferry_fail_nomem(err, "numpy array");
+	r = read_protocol(options, &how.protocol, err);
+	if (!r)
+		r = pickle_write_source(doc->root, &how, &all.source, err);
+	if (!r)
+		r = ferry_output_open(output, NULL, &sink, err);
+	if (!r) {
+		all.nbytes = all.source->nbytes;
+		r = ferry_sink_transfer(sink, &all, 1, err);
+	}
+	ferry_source_unref(all.source);
+	return r;
+}
+
+/* ---- the plugin -------------------------------------------------------- */
+
+static const char *const suffixes[] = { ".pkl", ".pickle", NULL };
+
+static const struct ferry_format pickle_format = {
+	.struct_size = sizeof(pickle_format),
+	.name = "pickle",
+	.title = "Python pickle",
+	.suffixes = suffixes,
+	.flags = FERRY_FORMAT_NESTED | FERRY_FORMAT_OBJECTS |
+		 FERRY_FORMAT_TENSORS,
+	.dtypes = FERRY_DTYPE_BIT(FERRY_BOOL8) | FERRY_DTYPE_BIT(FERRY_U8) |
+		  FERRY_DTYPE_BIT(FERRY_I8) | FERRY_DTYPE_BIT(FERRY_U16) |
+		  FERRY_DTYPE_BIT(FERRY_I16) | FERRY_DTYPE_BIT(FERRY_U32) |
+		  FERRY_DTYPE_BIT(FERRY_I32) | FERRY_DTYPE_BIT(FERRY_U64) |
+		  FERRY_DTYPE_BIT(FERRY_I64) | FERRY_DTYPE_BIT(FERRY_F16) |
+		  FERRY_DTYPE_BIT(FERRY_BF16) | FERRY_DTYPE_BIT(FERRY_F32) |
+		  FERRY_DTYPE_BIT(FERRY_F64) | FERRY_DTYPE_BIT(FERRY_C64) |
+		  FERRY_DTYPE_BIT(FERRY_C128) |
+		  FERRY_DTYPE_BIT(FERRY_F8_E4M3FN) |
+		  FERRY_DTYPE_BIT(FERRY_F8_E5M2) |
+		  FERRY_DTYPE_BIT(FERRY_F8_E4M3FNUZ) |
+		  FERRY_DTYPE_BIT(FERRY_F8_E5M2FNUZ) |
+		  FERRY_DTYPE_BIT(FERRY_F8_E8M0FNU),
+	.probe = probe,
+	.read = read_pickle,
+	.write_options = write_options,
+	.write = write_pickle,
+	.scan = torch_pickle_scan,
+};
+
+static const struct ferry_format *const formats[] = {
+	&pickle_format,
+	NULL,
+};
+
+FERRY_PLUGIN_EXPORT = {
+	.struct_size = sizeof(ferry_plugin_v1),
+	.abi_minor = FERRY_ABI_MINOR,
+	.name = "pickle",
+	.version = "1.0",
+	.license = "Apache-2.0",
+	.description = "Python pickles, protocols 0 to 5",
+	.formats = formats,
+};
