@@ -2,3 +2,4 @@ include formats/zip/local.mk
 include formats/pickle/local.mk
 include formats/json/local.mk
 include formats/torch/local.mk
+include formats/safetensors/local.mk

@@ -1,2 +1,4 @@
+include plugins/json/local.mk
 include plugins/pickle/local.mk
+include plugins/safetensors/local.mk
 include plugins/torch/local.mk
