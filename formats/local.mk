@@ -3,3 +3,4 @@ include formats/pickle/local.mk
 include formats/json/local.mk
 include formats/torch/local.mk
 include formats/safetensors/local.mk
+include formats/numpy/local.mk
