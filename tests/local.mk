@@ -1,3 +1,4 @@
+include tests/cli/local.mk
 include tests/fuzz/local.mk
 include tests/plugins/local.mk
 

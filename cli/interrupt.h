@@ -1,0 +1,23 @@
+/*
+ * SIGINT, SIGTERM and SIGHUP while an output is being written.
+ *
+ * The first asks the run to stop, which removes its temporary files; a second
+ * removes them at once and ends the process.  Either way the process dies of
+ * the signal, so that a shell sees what happened.
+ */
+#ifndef CLI_INTERRUPT_H
+#define CLI_INTERRUPT_H
+
+#include <stdatomic.h>
+
+/* Catch from now on, and ignore SIGPIPE.  A signal that was ignored stays so.
+ * The flag becomes true at the first signal. */
+const atomic_bool *cli_interrupt_catch(void);
+
+/* Back to how it was. */
+void cli_interrupt_release(void);
+
+/* Die of the signal that was caught; returns when none was. */
+void cli_interrupt_die(void);
+
+#endif

@@ -1,0 +1,416 @@
+/* The options that say what a conversion is to do. */
+#include "config.h"
+
+#include "cli/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/memory.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/text.h"
+
+enum {
+	FROM = 1,
+	TO,
+	FROM_FORMAT,
+	TO_FORMAT,
+	WITH,
+	SET,
+	SHARD_SIZE,
+	PROTOCOL,
+	COMPACT,
+	MODEL,
+	RULES,
+	DROP,
+	KEEP,
+	RENAME,
+	STRIP_PREFIX,
+	ADD_PREFIX,
+	CAST,
+	WEIGHTS,
+	SELECT,
+	ALLOW_LOSS,
+	SHARED,
+	OVERWRITE,
+	VERIFY,
+	MAX_MEMORY,
+	THREADS,
+	NO_SYNC,
+};
+
+const struct cli_option cli_job_options[] = {
+	{ FROM, "from", 'f', "TYPE",
+	  "what the first input is (ferry types); found out when not given" },
+	{ TO, "to", 't', "TYPE", "what the output is to be (ferry types); as "
+	  "the input when not given" },
+	{ FROM_FORMAT, "from-format", 0, "FORMAT",
+	  "how the first input is encoded (ferry formats); found out when not "
+	  "given" },
+	{ TO_FORMAT, "to-format", 0, "FORMAT",
+	  "how to encode the output (ferry formats); by OUT's suffix when not "
+	  "given" },
+	{ WITH, "with", 0, "ROLE=FILE",
+	  "another input of the conversion, such as config=train.yaml; may be "
+	  "repeated" },
+	{ WEIGHTS, "weights", 'w', NULL,
+	  "take the model's weights alone, as the input's type defines them" },
+	{ SELECT, "select", 's', "PATH",
+	  "take this part of the document alone; may be repeated" },
+	{ MODEL, "model", 0, "MODEL",
+	  "apply the handling rules of this model (ferry models)" },
+	{ RULES, "rules", 0, "FILE", "apply the handling rules of this file" },
+	{ DROP, "drop", 0, "REGEX", "drop weights whose name matches" },
+	{ KEEP, "keep", 0, "REGEX",
+	  "keep weights whose name matches, drop the others" },
+	{ RENAME, "rename", 0, "REGEX=>NEW",
+	  "rename weights that match; \\1 or $1 in NEW is the first group" },
+	{ STRIP_PREFIX, "strip-prefix", 0, "TEXT",
+	  "take TEXT off the front of names" },
+	{ ADD_PREFIX, "add-prefix", 0, "TEXT",
+	  "put TEXT in front of names" },
+	{ CAST, "cast", 0, "DTYPE[:REGEX]",
+	  "convert floating-point weights (whose name matches REGEX) to "
+	  "DTYPE" },
+	{ SHARED, "shared", 0, "HOW",
+	  "names that share data: keep (the default), copy, first or error" },
+	{ SET, "set", 0, "KEY=VALUE",
+	  "an option of a format or conversion (ferry formats --options); may "
+	  "be repeated" },
+	{ SHARD_SIZE, "shard-size", 0, "SIZE",
+	  "split the output into files of at most SIZE, such as 5GB or 5GiB; "
+	  "short for --set shard-size=SIZE" },
+	{ PROTOCOL, "protocol", 0, "N",
+	  "the pickle protocol to write; short for --set protocol=N" },
+	{ COMPACT, "compact", 0, NULL,
+	  "write views without the unused rest of their storage; short for "
+	  "--set compact=yes" },
+	{ ALLOW_LOSS, "allow-loss", 0, "[KIND,...]",
+	  "go on although these kinds of content would be lost; all kinds when "
+	  "none is named" },
+	{ OVERWRITE, "overwrite", 0, NULL, "replace an existing output" },
+	{ MAX_MEMORY, "max-memory", 0, "SIZE",
+	  "memory for buffers beside the document; 256MiB when not given" },
+	{ THREADS, "threads", 'j', "N",
+	  "worker threads; one per core when not given" },
+	{ 0 },
+};
+
+const struct cli_option cli_run_options[] = {
+	{ VERIFY, "verify", 0, NULL,
+	  "read the output back and compare it before it gets its name" },
+	{ NO_SYNC, "no-sync", 0, NULL,
+	  "do not wait until the output is on the disk" },
+	{ 0 },
+};
+
+void cli_job_release(struct cli_job *j)
+{
+	for (size_t i = 0; i < j->n_texts; i++)
+		free(j->texts[i]);
+	free(j->texts);
+	free(j->edits);
+	free(j->with.items);
+	free(j->settings.items);
+	free(j->select.items);
+	free(j->allow_loss.items);
+}
+
+static void add(struct cli_list *list, const char *item)
+{
+	list->items = cli_grow(list->items, list->n, &list->cap,
+			       sizeof(*list->items));
+	list->items[list->n++] = item;
+}
+
+static char *keep_text(struct cli_job *j, char *text)
+{
+	j->texts = cli_grow(j->texts, j->n_texts, &j->texts_cap,
+			    sizeof(*j->texts));
+	j->texts[j->n_texts++] = text;
+	return text;
+}
+
+static int add_edit(struct cli_job *j, enum ferry_edit_kind kind,
+		    const char *a, const char *b)
+{
+	j->edits = cli_grow(j->edits, j->n_edits, &j->edits_cap,
+			    sizeof(*j->edits));
+	j->edits[j->n_edits++] = (struct ferry_edit){ kind, a, b };
+	return CLI_END;
+}
+
+static int take_rename(struct cli *c, struct cli_job *j, const char *arg)
+{
+	const char *arrow = strstr(arg, "=>");
+	char *pattern;
+
+	if (!arrow || arrow == arg)
+		return cli_usage(c, "--rename needs REGEX=>NEW, such as "
+				 "'^model\\.=>'");
+	pattern = keep_text(j, cli_text("%.*s", (int)(arrow - arg), arg));
+	return add_edit(j, FERRY_EDIT_RENAME, pattern, arrow + 2);
+}
+
+static int unknown_dtype(struct cli *c, const char *name)
+{
+	const char *names[FERRY_N_DTYPES];
+	const char *near;
+	char shown[64];
+	size_t n = 0;
+
+	for (int d = FERRY_DTYPE_NONE + 1; d < FERRY_N_DTYPES; d++)
+		names[n++] = ferry_dtype_name((enum ferry_dtype)d);
+	near = cli_nearest(name, names, n);
+	ferry_escape(shown, sizeof(shown), name, strlen(name));
+	if (near)
+		return cli_usage(c, "--cast: no dtype %s: did you mean %s?",
+				 shown, near);
+	return cli_usage(c, "--cast: no dtype %s: float16, bfloat16, float32, "
+			 "float64, float8_e4m3fn, ... are", shown);
+}
+
+static int take_cast(struct cli *c, struct cli_job *j, const char *arg)
+{
+	const char *colon = strchr(arg, ':');
+	char *name = keep_text(j, cli_text("%.*s", (int)strcspn(arg, ":"),
+					   arg));
+
+	if (!ferry_dtype_find(name))
+		return unknown_dtype(c, name);
+	return add_edit(j, FERRY_EDIT_CAST, name, colon ? colon + 1 : NULL);
+}
+
+static int take_pair(struct cli *c, struct cli_list *list, const char *option,
+		     const char *form, const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+
+	if (!equals || equals == arg)
+		return cli_usage(c, "--%s needs %s", option, form);
+	add(list, arg);
+	return CLI_END;
+}
+
+static int take_setting(struct cli_job *j, const char *key, const char *value)
+{
+	add(&j->settings, keep_text(j, cli_text("%s=%s", key, value)));
+	return CLI_END;
+}
+
+static int take_size(struct cli *c, const char *option, const char *arg,
+		     uint64_t *out)
+{
+	if (cli_parse_bytes(arg, out) && *out)
+		return CLI_END;
+	return cli_usage(c, "--%s needs a size, such as 512MiB or 5GB", option);
+}
+
+static int take_shared(struct cli *c, struct cli_job *j, const char *arg)
+{
+	static const char *const words[] = { "keep", "copy", "first",
+					     "error" };
+
+	for (size_t i = 0; i < 4; i++)
+		if (!strcmp(arg, words[i])) {
+			j->job.shared = (enum ferry_shared)i;
+			return CLI_END;
+		}
+	return cli_usage(c, "--shared needs keep, copy, first or error");
+}
+
+static int take_losses(struct cli_job *j, const char *arg)
+{
+	if (!arg || !*arg)
+		j->job.allow_all_losses = true;
+	while (arg && *arg) {
+		int n = (int)strcspn(arg, ",");
+
+		if (n)
+			add(&j->allow_loss,
+			    keep_text(j, cli_text("%.*s", n, arg)));
+		arg += n;
+		arg += *arg == ',';
+	}
+	return CLI_END;
+}
+
+static int take_threads(struct cli *c, struct cli_job *j, const char *arg)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	if (*arg < '0' || *arg > '9' || *end || !n || n > 1024)
+		return cli_usage(c, "--threads needs a number from 1 to 1024");
+	j->run.threads = (unsigned)n;
+	return CLI_END;
+}
+
+static int take_edit(struct cli *c, struct cli_job *j, int id, const char *arg)
+{
+	switch (id) {
+	case DROP:
+		return add_edit(j, FERRY_EDIT_DROP, arg, NULL);
+	case KEEP:
+		return add_edit(j, FERRY_EDIT_KEEP, arg, NULL);
+	case RENAME:
+		return take_rename(c, j, arg);
+	case STRIP_PREFIX:
+		return add_edit(j, FERRY_EDIT_STRIP_PREFIX, arg, NULL);
+	case ADD_PREFIX:
+		return add_edit(j, FERRY_EDIT_ADD_PREFIX, arg, NULL);
+	default:
+		return take_cast(c, j, arg);
+	}
+}
+
+static void take_word(struct cli_job *j, int id, const char *arg)
+{
+	switch (id) {
+	case FROM:
+		j->job.from = arg;
+		break;
+	case TO:
+		j->job.to = arg;
+		break;
+	case FROM_FORMAT:
+		j->job.from_format = arg;
+		break;
+	case TO_FORMAT:
+		j->job.to_format = arg;
+		break;
+	case MODEL:
+		j->job.model = arg;
+		break;
+	case RULES:
+		j->job.rules = arg;
+		break;
+	case SELECT:
+		add(&j->select, arg);
+		break;
+	case WEIGHTS:
+		j->job.weights = true;
+		break;
+	case OVERWRITE:
+		j->job.overwrite = true;
+		break;
+	case VERIFY:
+		j->job.verify = true;
+		break;
+	case NO_SYNC:
+		j->run.no_sync = true;
+		break;
+	}
+}
+
+int cli_job_take(struct cli *c, struct cli_job *j, int id, const char *arg)
+{
+	uint64_t size;
+
+	switch (id) {
+	case DROP:
+	case KEEP:
+	case RENAME:
+	case STRIP_PREFIX:
+	case ADD_PREFIX:
+	case CAST:
+		return take_edit(c, j, id, arg);
+	case WITH:
+		return take_pair(c, &j->with, "with", "ROLE=FILE", arg);
+	case SET:
+		return take_pair(c, &j->settings, "set", "KEY=VALUE", arg);
+	case SHARD_SIZE:
+		if (take_size(c, "shard-size", arg, &size))
+			return CLI_USAGE;
+		return take_setting(j, "shard-size", arg);
+	case PROTOCOL:
+		return take_setting(j, "protocol", arg);
+	case COMPACT:
+		return take_setting(j, "compact", "yes");
+	case ALLOW_LOSS:
+		return take_losses(j, arg);
+	case SHARED:
+		return take_shared(c, j, arg);
+	case MAX_MEMORY:
+		return take_size(c, "max-memory", arg, &j->run.max_memory);
+	case THREADS:
+		return take_threads(c, j, arg);
+	default:
+		take_word(j, id, arg);
+		return CLI_END;
+	}
+}
+
+void cli_job_finish(struct cli *c, struct cli_job *j, bool with_output)
+{
+	struct ferry_job *job = &j->job;
+
+	job->inputs = (const char *const *)c->operands;
+	job->n_inputs = c->n_operands - with_output;
+	job->output = with_output ? c->operands[c->n_operands - 1] : NULL;
+	job->with = j->with.items;
+	job->n_with = j->with.n;
+	job->settings = j->settings.items;
+	job->n_settings = j->settings.n;
+	job->edits = j->edits;
+	job->n_edits = j->n_edits;
+	job->select = j->select.items;
+	job->n_select = j->select.n;
+	job->allow_loss = j->allow_loss.items;
+	job->n_allow_loss = j->allow_loss.n;
+}
+
+/* A format named where a type is wanted, or the other way round. */
+static void hint_at_mixup(struct cli *c, const struct ferry_job *job)
+{
+	const struct {
+		const char *given, *option, *better;
+		enum ferry_known_kind wanted, other;
+	} words[] = {
+		{ job->from, "from", "from-format", FERRY_KNOWN_TYPES,
+		  FERRY_KNOWN_FORMATS },
+		{ job->to, "to", "to-format", FERRY_KNOWN_TYPES,
+		  FERRY_KNOWN_FORMATS },
+		{ job->from_format, "from-format", "from", FERRY_KNOWN_FORMATS,
+		  FERRY_KNOWN_TYPES },
+		{ job->to_format, "to-format", "to", FERRY_KNOWN_FORMATS,
+		  FERRY_KNOWN_TYPES },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *given = words[i].given;
+
+		if (!given ||
+		    ferry_session_find(c->session, words[i].wanted, given) ||
+		    !ferry_session_find(c->session, words[i].other, given))
+			continue;
+		fprintf(stderr, "hint: %s is %s: --%s=%s, not --%s\n", given,
+			words[i].other == FERRY_KNOWN_FORMATS ?
+			"a format" : "an artifact type", words[i].better,
+			given, words[i].option);
+	}
+}
+
+/* The message names the file already. */
+static bool is_about(const struct ferry_error *err, const char *file)
+{
+	return file && strstr(err->text, file);
+}
+
+int cli_job_plan(struct cli *c, const struct cli_job *j,
+		 struct ferry_plan **out)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	int status = cli_session_open(c);
+
+	if (status)
+		return status;
+	if (!ferry_plan_new(out, c->session, &j->job, &err))
+		return CLI_DONE;
+	status = cli_failed(c, is_about(&err, j->job.output) ? NULL :
+			    j->job.inputs[0], &err);
+	hint_at_mixup(c, &j->job);
+	return status;
+}

@@ -1,0 +1,136 @@
+/* ferry plan: the chain a conversion would take. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/job.h"
+#include "cli/json_out.h"
+#include "cli/losses.h"
+#include "cli/outline.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "cli/verb.h"
+
+static void print_steps(const struct ferry_plan *p)
+{
+	struct cli_table t;
+
+	cli_table_init(&t, "rlll");
+	for (size_t i = 0; i < ferry_plan_n_steps(p); i++) {
+		const struct ferry_step *s = ferry_plan_step(p, i);
+
+		cli_cell_fmt(&t, "%zu.", i + 1);
+		cli_cell(&t, s->what);
+		cli_cell(&t, s->name ? s->name : "");
+		cli_cell(&t, s->detail ? s->detail : "");
+	}
+	cli_table_print(&t, 2);
+	cli_table_release(&t);
+}
+
+static void print_ends(const struct ferry_plan *p)
+{
+	const struct ferry_recognised *in = ferry_plan_input_type(p);
+	const char *type = ferry_plan_output_type(p);
+	const char *format = ferry_plan_output_format(p);
+
+	printf("from: %s", ferry_plan_input_format(p));
+	if (in && in->type) {
+		printf(", %s (", in->type->name);
+		cli_puts(stdout, in->reason);
+		puts(")");
+	} else {
+		puts(", of no known type");
+	}
+	printf("to: %s, %s\n", format ? format : "no format chosen",
+	       type ? type : "of no known type");
+}
+
+static void print_findings(const struct ferry_job *job,
+			   const struct ferry_plan *p)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(ferry_plan_findings(p), i));
+	     i++) {
+		if (cli_is_loss(f))
+			printf("loss: %s (%s)", f->code,
+			       cli_is_refused(job, f) ? "refused" : "allowed");
+		else
+			printf("%s: %s", f->level == FERRY_NOTE ?
+			       "note" : "warning", f->code);
+		if (*f->path)
+			printf(": %s", f->path);
+		printf(": %s\n", f->text);
+	}
+}
+
+static void print_plan(const struct ferry_job *job, const struct ferry_plan *p)
+{
+	char in[CLI_NUMBER_CAP], out[CLI_NUMBER_CAP];
+
+	print_ends(p);
+	puts("steps:");
+	print_steps(p);
+	printf("data: %s read, %s written\n",
+	       cli_bytes(in, ferry_plan_bytes_in(p)),
+	       cli_bytes(out, ferry_plan_bytes_out(p)));
+	print_findings(job, p);
+}
+
+static int print(struct cli *c, struct cli_job *j)
+{
+	struct ferry_plan *p = NULL;
+	int status = cli_job_plan(c, j, &p);
+
+	if (status)
+		return status;
+	if (c->json)
+		cli_json_print(cli_json_plan(&j->job, p));
+	else
+		print_plan(&j->job, p);
+	if (ferry_plan_refused(p)) {
+		cli_print_losses(c, j->job.inputs[0], &j->job, p);
+		status = CLI_REFUSED;
+	}
+	ferry_plan_free(p);
+	return status;
+}
+
+static int run(struct cli *c)
+{
+	struct cli_job j;
+	const char *arg;
+	int id;
+
+	memset(&j, 0, sizeof(j));
+	while ((id = cli_next(c, &arg)) > 0) {
+		id = cli_job_take(c, &j, id, arg);
+		if (id)
+			break;
+	}
+	if (!id) {
+		cli_job_finish(c, &j, c->n_operands > 1);
+		id = print(c, &j);
+	} else {
+		id = cli_ended(id);
+	}
+	cli_job_release(&j);
+	return id;
+}
+
+const struct cli_verb cli_plan = {
+	.name = "plan",
+	.operands = "IN... [OUT]",
+	.summary = "print the steps, losses and sizes of a conversion; read no "
+		   "tensor data",
+	.detail = "Takes what convert takes. The exit status is 3 "
+		  "when the conversion would be refused.",
+	.tables = (const struct cli_option *const[]){ cli_job_options,
+						      cli_run_options, NULL },
+	.min_operands = 1,
+	.run = run,
+};

@@ -1,0 +1,206 @@
+/* ferry verify: prove a file. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/compare.h"
+#include "cli/json_out.h"
+#include "cli/report.h"
+#include "cli/survey.h"
+#include "cli/text.h"
+#include "cli/verb.h"
+
+enum { AGAINST = 1, AS, FORMAT, STRICT, WEIGHTS };
+
+struct verify {
+	const char *against, *as, *format;
+	struct cli_comparison how;
+	struct ferry_findings *found;
+	struct cli_file file, other;
+	struct cli_sum sum;
+	size_t n_violations;
+};
+
+static const struct cli_option options[] = {
+	{ AGAINST, "against", 0, "FILE",
+	  "compare every tensor and value with this file, too" },
+	{ AS, "as", 0, "TYPE",
+	  "check the rules of this artifact type (ferry types); found out when "
+	  "not given" },
+	{ FORMAT, "from-format", 0, "FORMAT",
+	  "how the file is encoded; found out when not given" },
+	{ WEIGHTS, "weights", 'w', NULL,
+	  "with --against: compare the models' weights alone, by name" },
+	{ STRICT, "strict", 0, NULL,
+	  "with --against: compare strides and sharing too" },
+	{ 0 },
+};
+
+static void print_violations(const struct cli *c, const struct verify *v)
+{
+	const struct ferry_finding *f;
+
+	if (c->json)
+		return;
+	for (size_t i = 0; (f = ferry_findings_get(v->found, i)); i++) {
+		if (f->level != FERRY_VIOLATION) {
+			if (f->level == FERRY_WARNING)
+				cli_warn(c, v->file.path, f);
+			continue;
+		}
+		printf("violation: ");
+		if (*f->path)
+			printf("%s: ", f->path);
+		fputs(f->text, stdout);
+		if (f->offset != FERRY_NO_OFFSET)
+			printf(" (at byte %" PRIu64 ")", f->offset);
+		putchar('\n');
+	}
+}
+
+static void print_result(const struct cli *c, const struct verify *v)
+{
+	const char *type = cli_file_type(&v->file);
+	char a[CLI_NUMBER_CAP], b[CLI_NUMBER_CAP];
+
+	if (c->quiet)
+		return;
+	cli_puts(stdout, v->file.path);
+	if (v->n_violations)
+		printf(": %zu violation%s", v->n_violations,
+		       cli_plural(v->n_violations));
+	else if (v->against && !v->how.equal)
+		printf(": whole, but different from the other file");
+	else
+		printf(": ok");
+	printf(": %s tensor%s, %s, %s, %s\n", cli_count(a, v->sum.n_tensors),
+	       cli_plural(v->sum.n_tensors), cli_bytes(b, v->sum.nbytes),
+	       v->file.doc->format, type ? type : "of no known type");
+}
+
+static void print_json(struct verify *v, bool ok)
+{
+	json_t *json = json_object();
+
+	cli_json_set(json, "file", cli_json_text(v->file.path));
+	cli_json_set(json, "format", cli_json_text(v->file.doc->format));
+	cli_json_set(json, "type", cli_json_text(cli_file_type(&v->file)));
+	cli_json_set(json, "ok", json_boolean(ok));
+	cli_json_set(json, "tensors", cli_json_uint(v->sum.n_tensors));
+	cli_json_set(json, "nbytes", cli_json_uint(v->sum.nbytes));
+	cli_json_set(json, "findings", cli_json_findings(v->found, FERRY_NOTE));
+	if (v->how.json) {
+		cli_json_set(json, "against", v->how.json);
+		v->how.json = NULL;
+	}
+	cli_json_print(json);
+}
+
+static int check_file(struct cli *c, struct verify *v)
+{
+	struct ferry_open_options how = { .format = v->format };
+	struct ferry_error err = FERRY_ERROR_INIT;
+
+	if (cli_sum_below(&v->sum, NULL, v->file.doc, v->file.doc->root,
+			  &err) ||
+	    ferry_verify(c->session, v->file.path, &how, v->as, NULL, v->found,
+			 &err))
+		return cli_failed(c, v->file.path, &err);
+	v->n_violations = ferry_findings_count_level(v->found,
+						     FERRY_VIOLATION);
+	return CLI_DONE;
+}
+
+static int compare_file(struct cli *c, struct verify *v)
+{
+	int status = cli_file_open(c, &v->other, v->against, NULL, NULL);
+
+	if (status)
+		return status;
+	return cli_compare(c, &v->how, &v->other, &v->file);
+}
+
+static int verify_file(struct cli *c, struct verify *v)
+{
+	int status = cli_session_open(c);
+	bool ok;
+
+	if (!status)
+		status = cli_file_open(c, &v->file, c->operands[0], v->format,
+				       v->as);
+	if (!status)
+		status = check_file(c, v);
+	if (!status && v->against)
+		status = compare_file(c, v);
+	if (status)
+		return status;
+	ok = !v->n_violations && (!v->against || v->how.equal);
+	print_violations(c, v);
+	if (c->json)
+		print_json(v, ok);
+	else
+		print_result(c, v);
+	return ok ? CLI_DONE : CLI_UNVERIFIED;
+}
+
+static int take(struct verify *v, int id, const char *arg)
+{
+	switch (id) {
+	case AGAINST:
+		v->against = arg;
+		break;
+	case AS:
+		v->as = arg;
+		break;
+	case FORMAT:
+		v->format = arg;
+		break;
+	case STRICT:
+		v->how.strict = true;
+		break;
+	case WEIGHTS:
+		v->how.weights = true;
+		break;
+	}
+	return CLI_END;
+}
+
+static int run(struct cli *c)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct verify v = { 0 };
+	const char *arg;
+	int id, status;
+
+	while ((id = cli_next(c, &arg)) > 0)
+		take(&v, id, arg);
+	if (id)
+		return cli_ended(id);
+	if (!v.against && (v.how.strict || v.how.weights)) {
+		cli_usage(c, "--%s needs --against",
+			  v.how.strict ? "strict" : "weights");
+		return CLI_MISUSED;
+	}
+	if (ferry_findings_new(&v.found, &err))
+		return cli_failed(c, NULL, &err);
+	status = verify_file(c, &v);
+	cli_file_close(&v.file);
+	cli_file_close(&v.other);
+	ferry_findings_free(v.found);
+	return status;
+}
+
+const struct cli_verb cli_verify = {
+	.name = "verify",
+	.operands = "FILE",
+	.summary = "prove a file: structure, bounds, checksums, the rules of "
+		   "its type",
+	.detail = "Every byte is read. The exit status is 4 when a "
+		  "violation was found or the file differs from "
+		  "--against.",
+	.tables = (const struct cli_option *const[]){ options, NULL },
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = run,
+};

@@ -1,0 +1,8 @@
+EXTRA_DIST += \
+	doc/architecture.md \
+	doc/adding-a-format.md \
+	doc/handling.md \
+	doc/plugin-contract.md \
+	doc/formats \
+	doc/examples \
+	$(NULL)

@@ -1,0 +1,22 @@
+CLI_TESTS += \
+	tests/cli/bad_input.sh \
+	tests/cli/compare.sh \
+	tests/cli/convert.sh \
+	tests/cli/help.sh \
+	tests/cli/inspect.sh \
+	tests/cli/interrupt.sh \
+	tests/cli/losses.sh \
+	tests/cli/scan.sh \
+	tests/cli/torch.sh \
+	tests/cli/usage.sh \
+	$(NULL)
+
+check_PROGRAMS += tests/cli/json_value
+tests_cli_json_value_SOURCES = tests/cli/json_value.c
+tests_cli_json_value_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_cli_json_value_LDADD = $(JANSSON_LIBS)
+
+EXTRA_DIST += \
+	$(CLI_TESTS) \
+	tests/cli/lib.sh \
+	$(NULL)
