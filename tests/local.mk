@@ -1,4 +1,5 @@
 include tests/cli/local.mk
+include tests/example/local.mk
 include tests/fuzz/local.mk
 include tests/plugins/local.mk
 

@@ -1,0 +1,2 @@
+EXAMPLE_TESTS += tests/example/run.sh
+EXTRA_DIST += tests/example/run.sh
