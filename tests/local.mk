@@ -1,6 +1,8 @@
+include tests/bench/local.mk
 include tests/cli/local.mk
 include tests/example/local.mk
 include tests/fuzz/local.mk
+include tests/interop/local.mk
 include tests/plugins/local.mk
 
 EXTRA_DIST += \

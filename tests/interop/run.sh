@@ -1,0 +1,52 @@
+#!/bin/sh
+# The interoperability matrix, with every torch this machine can have:
+# 2.13.0 from PyPI in a virtual environment, and Debian's python3-torch.
+#
+#   FERRY_INTEROP_VENV   where the environment is kept (default: in the build)
+#   FERRY_INTEROP=no     skip
+here=$(cd "$(dirname "$0")" && pwd)
+venv=${FERRY_INTEROP_VENV:-${abs_top_builddir:-.}/interop-venv}
+work=${abs_top_builddir:-.}/interop-work
+log=${abs_top_builddir:-.}/interop-pip.log
+
+skip() {
+	echo "SKIPPED, and nothing about real frameworks was proved: $*" >&2
+	exit 77
+}
+
+[ "${FERRY_INTEROP:-yes}" = no ] && skip "FERRY_INTEROP=no"
+
+has_torch() {
+	[ -x "$1" ] && "$1" -c 'import torch, numpy' >/dev/null 2>&1
+}
+
+make_venv() {
+	has_torch "$venv/bin/python" && return 0
+	rm -rf "$venv"
+	python3 -m venv "$venv" >"$log" 2>&1 || return 1
+	"$venv/bin/pip" install -q torch==2.13.0 numpy safetensors ml_dtypes \
+		>>"$log" 2>&1 || { rm -rf "$venv"; return 1; }
+}
+
+pythons=
+if make_venv; then
+	pythons="$venv/bin/python"
+else
+	echo "no torch from PyPI (see $log): only Debian's is used" >&2
+fi
+if has_torch /usr/bin/python3; then
+	pythons="$pythons /usr/bin/python3"
+else
+	echo "no Debian python3-torch: torch 1.13 is not tested" >&2
+fi
+[ -n "$pythons" ] || skip "neither PyPI's torch ($log) nor Debian's python3-torch is here"
+
+rm -rf "$work"
+# shellcheck disable=SC2086 # a list of words
+python3 "$here/matrix.py" "$FERRY" "$work" $pythons
+status=$?
+for python in $pythons; do
+	"$python" "$here/arrays.py" "$FERRY" "$work/arrays" || status=1
+done
+[ $status -eq 0 ] && rm -rf "$work"
+exit $status
