@@ -24,17 +24,31 @@
 #define THREADS_MAX 256
 #define PROGRESS_NS INT64_C(100000000)
 
-/* What is to be done of a transfer: all, or an edge of what was shared. */
-struct job {
+/* A transfer under way. */
+struct load {
 	struct ferry_transfer *t;
+	size_t chunk;			/* what its source asks for */
+	bool must_compute;		/* its CRC: all bytes are to be seen */
+	bool may_compare;		/* with recorded, if all were seen */
+	uint32_t recorded;
+	uint32_t crc;			/* of the seen bytes, atomic */
+	_Atomic uint64_t seen;
+};
+
+/* What is to be done of a load: all, or an edge of what was shared, or what
+ * was shared, which is only to be looked at for its CRC. */
+struct job {
+	struct load *load;
 	uint64_t offset, nbytes;	/* in the transfer */
+	bool look;
 };
 
 struct engine {
 	struct ferry_sink *sink;
 	struct ferry_work *work;
+	struct load *loads;
 	struct job *jobs;
-	size_t n;
+	size_t n;			/* jobs */
 	size_t buffer_max;		/* per thread */
 	atomic_bool kernel_copy;	/* copy_file_range still works */
 	atomic_bool stop;
@@ -128,14 +142,9 @@ static void written(struct worker *w, uint64_t offset, uint64_t n)
 		ferry_sink_write_back(w->engine->sink, offset, n);
 }
 
-static bool must_compute(const struct ferry_transfer *t)
-{
-	return t->want_crc32 && !t->trust_crc32;
-}
-
 /* Through memory; the CRC of the piece on its own goes to *crc. */
-static int carry_data(struct worker *w, struct ferry_transfer *t,
-		      uint64_t offset, uint64_t nbytes, size_t step,
+static int carry_data(struct worker *w, const struct ferry_transfer *t,
+		      uint64_t offset, uint64_t nbytes, size_t step, bool look,
 		      uint32_t *crc, struct ferry_error *err)
 {
 	uint64_t from = t->source_offset + offset;
@@ -158,12 +167,14 @@ static int carry_data(struct worker *w, struct ferry_transfer *t,
 		}
 		if (crc)
 			*crc = ferry_crc32(*crc, data, n);
-		code = ferry_sink_put(w->engine->sink, data, n, to, err);
+		code = look ? 0 : ferry_sink_put(w->engine->sink, data, n, to,
+						 err);
 		if (!code)
 			code = advance(w, n, err);
 		if (code)
 			return code;
-		written(w, to, n);
+		if (!look)
+			written(w, to, n);
 		from += n;
 		to += n;
 		nbytes -= n;
@@ -214,40 +225,49 @@ static int carry_kernel(struct worker *w, int fd, uint64_t from, uint64_t to,
 	return 0;
 }
 
-static int carry(struct worker *w, struct ferry_transfer *t, uint64_t offset,
+static void add_crc(struct load *l, uint64_t offset, uint64_t nbytes,
+		    uint32_t crc)
+{
+	crc = ferry_crc32_combine(crc, 0, l->t->nbytes - offset - nbytes);
+	__atomic_fetch_xor(&l->crc, crc, __ATOMIC_RELAXED);
+	atomic_fetch_add_explicit(&l->seen, nbytes, memory_order_relaxed);
+}
+
+static int carry(struct worker *w, const struct job *job, uint64_t offset,
 		 uint64_t nbytes, size_t step, struct ferry_error *err)
 {
-	uint32_t crc = 0, *want = must_compute(t) ? &crc : NULL;
+	struct load *l = job->load;
+	struct ferry_transfer *t = l->t;
+	bool see = l->must_compute ||
+		   (l->may_compare && job->nbytes == t->nbytes);
 	uint64_t from, done = 0;
+	uint32_t crc = 0;
 	int code = 0;
 	int fd;
 
-	if (!want && atomic_load(&w->engine->kernel_copy) &&
+	/* The kernel would not see that the bytes belie their record. */
+	if (!see && atomic_load(&w->engine->kernel_copy) &&
 	    ferry_source_file_range(t->source, t->source_offset + offset,
 				    nbytes, &fd, &from))
 		code = carry_kernel(w, fd, from, t->sink_offset + offset,
 				    nbytes, &done, err);
 	if (!code && done < nbytes)
 		code = carry_data(w, t, offset + done, nbytes - done, step,
-				  want, err);
-	if (!code && want)
-		__atomic_fetch_xor(&t->crc32,
-				   ferry_crc32_combine(crc, 0, t->nbytes -
-						       offset - nbytes),
-				   __ATOMIC_RELAXED);
+				  job->look, see ? &crc : NULL, err);
+	if (!code && see && !done)
+		add_crc(l, offset, nbytes, crc);
 	return code;
 }
 
-static bool forwards(const struct ferry_transfer *t)
+static bool forwards(const struct job *job)
 {
-	return ferry_source_chunk(t->source) == FERRY_CHUNK_FORWARDS;
+	return job->load->chunk == FERRY_CHUNK_FORWARDS;
 }
 
 /* How many bytes to read at a time, within the thread's share of memory. */
-static size_t step_nbytes(const struct engine *e,
-			  const struct ferry_transfer *t)
+static size_t step_nbytes(const struct engine *e, const struct job *job)
 {
-	size_t step = ferry_source_chunk(t->source);
+	size_t step = job->load->chunk;
 
 	if (step == FERRY_CHUNK_FORWARDS || step < BUFFER_NBYTES)
 		step = BUFFER_NBYTES;
@@ -267,16 +287,16 @@ static bool claim(struct engine *e, struct piece *p)
 	job = &e->jobs[e->next];
 	p->first = e->next;
 	p->offset = e->next_offset;
-	p->whole = forwards(job->t);
+	p->whole = forwards(job);
 	if (p->whole) {
-		while (++e->next < e->n &&
-		       e->jobs[e->next].t->source == job->t->source)
+		while (++e->next < e->n && e->jobs[e->next].load->t->source ==
+					   job->load->t->source)
 			;
 		p->end = e->next;
 		goto out;
 	}
 	left = job->nbytes - p->offset;
-	most = step_nbytes(e, job->t);
+	most = step_nbytes(e, job);
 	if (most < PIECE_NBYTES)
 		most = PIECE_NBYTES / most * most;
 	p->nbytes = left < most ? left : most;
@@ -301,10 +321,9 @@ static int carry_piece(struct worker *w, const struct piece *p,
 	for (i = p->first; !code && i < p->end; i++) {
 		const struct job *job = &e->jobs[i];
 
-		code = carry(w, job->t,
-			     job->offset + (p->whole ? 0 : p->offset),
+		code = carry(w, job, job->offset + (p->whole ? 0 : p->offset),
 			     p->whole ? job->nbytes : p->nbytes,
-			     step_nbytes(e, job->t), err);
+			     step_nbytes(e, job), err);
 	}
 	return code;
 }
@@ -395,35 +414,67 @@ static int run(struct engine *e, uint64_t nbytes, struct ferry_error *err)
 	return e->code;
 }
 
-static void add_job(struct engine *e, struct ferry_transfer *t,
-		    uint64_t offset, uint64_t nbytes)
+static void add_job(struct engine *e, struct load *l, uint64_t offset,
+		    uint64_t nbytes, bool look)
 {
 	if (nbytes)
-		e->jobs[e->n++] = (struct job){ t, offset, nbytes };
+		e->jobs[e->n++] = (struct job){ l, offset, nbytes, look };
 }
 
-/* Share what can be shared; what can't becomes jobs, two at the most. */
-static void share(struct engine *e, struct ferry_transfer *t)
+/* Share what can be shared; what can't becomes jobs, three at the most. */
+static void share(struct engine *e, struct load *l)
 {
+	const struct ferry_transfer *t = l->t;
 	uint64_t from, head, tail;
 	int fd;
 
-	if (must_compute(t) ||
-	    !ferry_source_file_range(t->source, t->source_offset, t->nbytes,
+	if (!ferry_source_file_range(t->source, t->source_offset, t->nbytes,
 				     &fd, &from) ||
 	    !ferry_sink_clone(e->sink, fd, from, t->nbytes, t->sink_offset,
 			      &head, &tail)) {
-		add_job(e, t, 0, t->nbytes);
+		add_job(e, l, 0, t->nbytes, false);
 		return;
 	}
-	atomic_fetch_add(&e->done, t->nbytes - head - tail);
-	add_job(e, t, 0, head);
-	add_job(e, t, t->nbytes - tail, tail);
+	add_job(e, l, 0, head, false);
+	if (l->must_compute)
+		add_job(e, l, head, t->nbytes - head - tail, true);
+	else
+		atomic_fetch_add(&e->done, t->nbytes - head - tail);
+	add_job(e, l, t->nbytes - tail, tail, false);
 }
 
-static int prepare_transfer(struct engine *e, struct ferry_transfer *t,
+static void prepare_crc(struct load *l)
+{
+	struct ferry_transfer *t = l->t;
+	bool known;
+
+	t->crc32_differs = false;
+	known = ((t->want_crc32 && t->trust_crc32) || t->check_crc32) &&
+		ferry_source_crc32(t->source, t->source_offset, t->nbytes,
+				   &l->recorded);
+	l->must_compute = t->want_crc32 && !(known && t->trust_crc32);
+	l->may_compare = known;
+	if (t->want_crc32)
+		t->crc32 = l->must_compute ? 0 : l->recorded;
+}
+
+/* All is carried: what is known of the CRC now. */
+static void conclude_crc(struct load *l)
+{
+	struct ferry_transfer *t = l->t;
+
+	if (!(l->must_compute || l->may_compare) ||
+	    atomic_load(&l->seen) != t->nbytes)
+		return;
+	if (t->want_crc32)
+		t->crc32 = l->crc;
+	t->crc32_differs = l->may_compare && l->crc != l->recorded;
+}
+
+static int prepare_transfer(struct engine *e, struct load *l,
 			    uint64_t *total, struct ferry_error *err)
 {
+	struct ferry_transfer *t = l->t;
 	uint64_t end;
 
 	if (ferry_ckd_outside(t->source_offset, t->nbytes, t->source->nbytes))
@@ -433,11 +484,8 @@ static int prepare_transfer(struct engine *e, struct ferry_transfer *t,
 	    end > INT64_MAX || ferry_ckd_add(total, *total, t->nbytes))
 		return ferry_sink_fail(e->sink, EFBIG, t->nbytes,
 				       t->sink_offset, err);
-	t->trust_crc32 = t->trust_crc32 && t->want_crc32 &&
-			 ferry_source_crc32(t->source, t->source_offset,
-					    t->nbytes, &t->crc32);
-	if (must_compute(t))
-		t->crc32 = 0;
+	l->chunk = ferry_source_chunk(t->source);
+	prepare_crc(l);
 	if (e->sink->end < end && t->nbytes)
 		e->sink->end = end;
 	return 0;
@@ -447,17 +495,17 @@ static int prepare_transfer(struct engine *e, struct ferry_transfer *t,
 static int by_source(const void *a, const void *b)
 {
 	const struct job *x = a, *y = b;
-	bool fx = forwards(x->t), fy = forwards(y->t);
+	const struct ferry_transfer *tx = x->load->t, *ty = y->load->t;
+	bool fx = forwards(x), fy = forwards(y);
 
 	if (fx != fy)
 		return fx ? -1 : 1;
-	if (fx && x->t->source != y->t->source)
-		return (uintptr_t)x->t->source < (uintptr_t)y->t->source ?
-		       -1 : 1;
-	if (fx && x->t->source_offset != y->t->source_offset)
-		return x->t->source_offset < y->t->source_offset ? -1 : 1;
-	if (x->t != y->t)
-		return x->t < y->t ? -1 : 1;
+	if (fx && tx->source != ty->source)
+		return (uintptr_t)tx->source < (uintptr_t)ty->source ? -1 : 1;
+	if (fx && tx->source_offset != ty->source_offset)
+		return tx->source_offset < ty->source_offset ? -1 : 1;
+	if (tx != ty)
+		return tx < ty ? -1 : 1;
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
@@ -465,7 +513,7 @@ static void arrange(struct engine *e)
 {
 	size_t i;
 
-	for (i = 0; i < e->n && !forwards(e->jobs[i].t); i++)
+	for (i = 0; i < e->n && !forwards(&e->jobs[i]); i++)
 		;
 	if (i < e->n)
 		qsort(e->jobs, e->n, sizeof(*e->jobs), by_source);
@@ -481,7 +529,7 @@ static int reserve_space(struct engine *e, uint64_t nbytes,
 	if (nbytes < RESERVE_MIN || e->sink->clone_works)
 		return 0;
 	for (i = 0; i < e->n; i++) {
-		const struct ferry_transfer *t = e->jobs[i].t;
+		const struct ferry_transfer *t = e->jobs[i].load->t;
 
 		if (first > t->sink_offset)
 			first = t->sink_offset;
@@ -493,37 +541,56 @@ static int reserve_space(struct engine *e, uint64_t nbytes,
 	return ferry_sink_reserve(e->sink, first, end - first, err);
 }
 
+static int transfer_loads(struct engine *e, size_t n, uint64_t total,
+			  struct ferry_error *err)
+{
+	uint64_t left = 0;
+	size_t i;
+	int code = 0;
+
+	if (e->work->total < e->work->done + total)
+		e->work->total = e->work->done + total;
+	for (i = 0; i < n && !code; i++) {
+		share(e, &e->loads[i]);
+		code = ferry_work_check(e->work, err);
+	}
+	for (i = 0; i < e->n; i++)
+		left += e->jobs[i].nbytes;
+	if (!code)
+		code = reserve_space(e, left, err);
+	arrange(e);
+	if (!code)
+		code = run(e, left, err);
+	for (i = 0; i < n && !code; i++)
+		conclude_crc(&e->loads[i]);
+	return code;
+}
+
 int ferry_sink_transfer(struct ferry_sink *s, struct ferry_transfer *t,
 			size_t n, struct ferry_error *err)
 {
 	struct engine e = { .sink = s, .work = ferry_sink_work(s) };
 	int code = ferry_sink_flush(s, err);
-	uint64_t total = 0, left = 0;
+	uint64_t total = 0;
 	size_t i;
 
-	for (i = 0; !code && i < n; i++)
-		code = prepare_transfer(&e, &t[i], &total, err);
 	if (code || !n)
 		return code;
-	e.jobs = n > SIZE_MAX / 2 ? NULL :
-		 ferry_alloc_zero(2 * n, sizeof(*e.jobs));
-	if (!e.jobs)
-		return ferry_fail_nomem(err, "a list of transfers");
-	pthread_mutex_init(&e.lock, NULL);
-	if (e.work->total < e.work->done + total)
-		e.work->total = e.work->done + total;
-	for (i = 0; i < n && !code; i++) {
-		share(&e, &t[i]);
-		code = ferry_work_check(e.work, err);
+	e.loads = ferry_alloc_zero(n, sizeof(*e.loads));
+	e.jobs = n > SIZE_MAX / 3 ? NULL :
+		 ferry_alloc_zero(3 * n, sizeof(*e.jobs));
+	if (!e.loads || !e.jobs)
+		code = ferry_fail_nomem(err, "a list of transfers");
+	for (i = 0; !code && i < n; i++) {
+		e.loads[i].t = &t[i];
+		code = prepare_transfer(&e, &e.loads[i], &total, err);
 	}
-	for (i = 0; i < e.n; i++)
-		left += e.jobs[i].nbytes;
-	if (!code)
-		code = reserve_space(&e, left, err);
-	arrange(&e);
-	if (!code)
-		code = run(&e, left, err);
-	pthread_mutex_destroy(&e.lock);
+	if (!code) {
+		pthread_mutex_init(&e.lock, NULL);
+		code = transfer_loads(&e, n, total, err);
+		pthread_mutex_destroy(&e.lock);
+	}
 	ferry_alloc_free(e.jobs);
+	ferry_alloc_free(e.loads);
 	return code;
 }

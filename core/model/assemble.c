@@ -37,6 +37,8 @@ struct assembled_part {
 struct assembled {
 	struct ferry_source base;
 	size_t n;
+	size_t chunk;
+	bool sorted;			/* parts: by start, none overlapping */
 	struct assembled_part *parts;	/* with their arrays, in one piece */
 };
 
@@ -242,33 +244,60 @@ static int read_part(const struct assembled_part *p, uint64_t low,
 	return code;
 }
 
+static int read_overlap(const struct assembled_part *p, unsigned char *to,
+			uint64_t offset, size_t n, struct ferry_error *err)
+{
+	uint64_t low = p->start > offset ? p->start : offset;
+	uint64_t high = p->end < offset + n ? p->end : offset + n;
+
+	if (low >= high)
+		return 0;
+	return read_part(p, low - p->start, high - p->start,
+			 to + (low - offset), err);
+}
+
+/* The first of the sorted parts that ends past offset. */
+static size_t find_part(const struct assembled *a, uint64_t offset)
+{
+	size_t low = 0, high = a->n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (a->parts[mid].end <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 static int assembled_read(struct ferry_source *src, void *buf, uint64_t offset,
 			  size_t n, struct ferry_error *err)
 {
 	const struct assembled *a = (const struct assembled *)src;
-	unsigned char *to = buf;
-	uint64_t low, high;
 	size_t i;
 	int code = 0;
 
 	memset(buf, 0, n);
-	/* Backwards, for the earlier part has the last word. */
-	for (i = a->n; !code && i--; ) {
-		const struct assembled_part *p = &a->parts[i];
-
-		if (p->end <= offset || p->start >= offset + n)
-			continue;
-		low = p->start > offset ? p->start : offset;
-		high = p->end < offset + n ? p->end : offset + n;
-		code = read_part(p, low - p->start, high - p->start,
-				 to + (low - offset), err);
+	if (a->sorted) {
+		for (i = find_part(a, offset); !code && i < a->n &&
+		     a->parts[i].start < offset + n; i++)
+			code = read_overlap(&a->parts[i], buf, offset, n, err);
+		return code;
 	}
+	/* Backwards, for the earlier part has the last word. */
+	for (i = a->n; !code && i--; )
+		code = read_overlap(&a->parts[i], buf, offset, n, err);
 	return code;
 }
 
 static size_t assembled_chunk(struct ferry_source *src)
 {
-	const struct assembled *a = (const struct assembled *)src;
+	return ((const struct assembled *)src)->chunk;
+}
+
+static size_t find_chunk(const struct assembled *a)
+{
 	size_t chunk, most = 0;
 	size_t i;
 
@@ -285,6 +314,38 @@ static size_t assembled_chunk(struct ferry_source *src)
 			return FERRY_CHUNK_FORWARDS;
 	}
 	return most;
+}
+
+/* The order of parts that begin alike is of no matter: they overlap. */
+static int by_start(const void *x, const void *y)
+{
+	const struct assembled_part *a = x, *b = y;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* Sort the parts by start, unless some overlap: then their order counts. */
+static int sort_parts(struct assembled *a, struct ferry_error *err)
+{
+	struct assembled_part *sorted;
+	size_t i;
+
+	if (a->n < 2) {
+		a->sorted = true;
+		return 0;
+	}
+	sorted = ferry_alloc(a->n * sizeof(*sorted));
+	if (!sorted)
+		return ferry_fail_nomem(err, "an assembled storage");
+	memcpy(sorted, a->parts, a->n * sizeof(*sorted));
+	qsort(sorted, a->n, sizeof(*sorted), by_start);
+	for (i = 1; i < a->n && sorted[i - 1].end <= sorted[i].start; i++)
+		;
+	a->sorted = i == a->n;
+	if (a->sorted)
+		memcpy(a->parts, sorted, a->n * sizeof(*sorted));
+	ferry_alloc_free(sorted);
+	return 0;
 }
 
 static void assembled_free(struct ferry_source *src)
@@ -470,6 +531,10 @@ static int assembled_new(struct assembled **out, struct ferry_store *s,
 			code = add_part(s, a, &parts[i], i, axis, err);
 		axis += part_room(t);
 	}
+	if (!code)
+		code = sort_parts(a, err);
+	if (!code)
+		a->chunk = find_chunk(a);
 	if (code)
 		ferry_source_unref(&a->base);
 	else

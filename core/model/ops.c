@@ -16,7 +16,7 @@ int ops_check(const struct ferry_value *v, const char *what,
 	if (v && v->kind == FERRY_TENSOR)
 		return 0;
 	return ferry_fail(err, FERRY_MISUSE, "", FERRY_NO_OFFSET,
-			  "%s needs a tensor, but is given a %s", what,
+			  "%s needs a tensor, but is given kind %s", what,
 			  v ? ferry_kind_name(v->kind) : "NULL");
 }
 

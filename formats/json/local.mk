@@ -10,6 +10,8 @@ formats_libjson_la_SOURCES = \
 	formats/json/text.c \
 	formats/json/text.h \
 	formats/json/typed.h \
+	formats/json/typed_fields.c \
+	formats/json/typed_fields.h \
 	formats/json/typed_leaf.c \
 	formats/json/typed_object.c \
 	formats/json/typed_read.c \

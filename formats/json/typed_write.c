@@ -563,7 +563,7 @@ static int put_stored(struct writer *w, const struct ferry_value *v,
 	if (!name)
 		return ferry_fail(w->err, FERRY_UNSUPPORTED, "json",
 				  FERRY_NO_OFFSET,
-				  "JSON has no place for the data of a %s",
+				  "JSON has no place for data of kind %s",
 				  ferry_kind_name(v->kind));
 	open_tag(w, v, tag);
 	json_quote(w->out, name, strlen(name));

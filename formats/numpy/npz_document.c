@@ -8,18 +8,13 @@
 #include <string.h>
 
 #include <ferry/sys/alloc.h>
-#include <ferry/sys/ckd.h>
 #include <ferry/sys/map.h>
 #include <ferry/sys/ops.h>
 
 #include "formats/json/json.h"
+#include "formats/json/typed_fields.h"
 
 #define TEXT_MAX (UINT64_C(1) << 30)
-
-/* A storage may be larger than the tensors that look into it, not boundlessly
- * so: what is between them is made up of zeros. */
-#define STORAGE_NBYTES (UINT64_C(4) << 30)
-#define STORAGE_RATIO 100
 
 /* One storage and the tensors that lie in it. */
 struct tie {
@@ -27,7 +22,6 @@ struct tie {
 	struct ferry_storage *storage;
 	struct ferry_part *parts;
 	size_t n, cap;
-	uint64_t stored;	/* bytes of all parts */
 };
 
 struct reading {
@@ -35,18 +29,11 @@ struct reading {
 	struct ferry_document *doc;
 	struct ferry_store *store;
 	struct ferry_map ties;
+	struct ferry_map counted;	/* members in sizes.stored */
+	struct typed_sizes sizes;
 	struct tie **list;
 	size_t n, cap;
 	struct ferry_error *err;
-};
-
-/* What the JSON object of a tensor says. */
-struct fields {
-	enum ferry_dtype dtype, storage_dtype;	/* NONE: unsaid */
-	bool has_shape, has_strides, tied, untyped, conj, neg, storage;
-	unsigned ndim;
-	uint64_t shape[FERRY_MAX_RANK], strides[FERRY_MAX_RANK];
-	uint64_t id, nbytes, offset;
 };
 
 static int malformed(struct reading *r, const char *name, const char *what)
@@ -61,94 +48,6 @@ static int malformed(struct reading *r, const char *name, const char *what)
 static int nomem(struct reading *r)
 {
 	return ferry_fail_nomem(r->err, "a document");
-}
-
-/* ---- fields ------------------------------------------------------------- */
-
-static bool get_number(const struct ferry_value *members, const char *key,
-		       uint64_t *out)
-{
-	const struct ferry_value *v = ferry_dict_get(members, key);
-
-	if (!v || v->kind != FERRY_INT || v->flags & FERRY_BIG || v->u.i < 0)
-		return false;
-	*out = (uint64_t)v->u.i;
-	return true;
-}
-
-static bool get_true(const struct ferry_value *members, const char *key)
-{
-	const struct ferry_value *v = ferry_dict_get(members, key);
-
-	return v && v->kind == FERRY_BOOL && v->u.b;
-}
-
-/* False when the member is there and no list of numbers. */
-static bool get_numbers(const struct ferry_value *members, const char *key,
-			bool *has, unsigned *n, uint64_t *out)
-{
-	const struct ferry_value *v = ferry_dict_get(members, key);
-
-	*has = v;
-	if (!v)
-		return true;
-	if (v->kind != FERRY_LIST || v->u.list.n > FERRY_MAX_RANK)
-		return false;
-	*n = v->u.list.n;
-	for (unsigned i = 0; i < *n; i++) {
-		const struct ferry_value *item = v->u.list.items[i];
-
-		if (item->kind != FERRY_INT || item->flags & FERRY_BIG ||
-		    item->u.i < 0)
-			return false;
-		out[i] = (uint64_t)item->u.i;
-	}
-	return true;
-}
-
-static bool get_dtype(const struct ferry_value *members, const char *key,
-		      enum ferry_dtype *out)
-{
-	const struct ferry_value *v = ferry_dict_get(members, key);
-	char name[32];
-
-	if (!v)
-		return true;
-	if (v->kind != FERRY_STRING || v->u.s.nbytes >= sizeof(name))
-		return false;
-	memcpy(name, v->u.s.data, v->u.s.nbytes);
-	name[v->u.s.nbytes] = 0;
-	*out = ferry_dtype_find(name);
-	return *out != FERRY_DTYPE_NONE;
-}
-
-static int read_fields(struct reading *r, const char *name,
-		       const struct ferry_value *members, struct fields *f)
-{
-	unsigned nstrides = 0;
-
-	memset(f, 0, sizeof(*f));
-	if (!get_dtype(members, "dtype", &f->dtype) ||
-	    !get_dtype(members, "storage_dtype", &f->storage_dtype))
-		return malformed(r, name, "has a dtype ferry doesn't know");
-	if (!get_numbers(members, "shape", &f->has_shape, &f->ndim,
-			 f->shape) ||
-	    !get_numbers(members, "strides", &f->has_strides, &nstrides,
-			 f->strides))
-		return malformed(r, name, "shape or strides are no numbers");
-	if (f->has_strides && f->has_shape && nstrides != f->ndim)
-		return malformed(r, name, "shape and strides differ in rank");
-	if (f->has_strides)
-		f->ndim = nstrides;
-	f->tied = get_number(members, "storage", &f->id);
-	if (f->tied && !get_number(members, "nbytes", &f->nbytes))
-		return malformed(r, name, "its storage has no size");
-	get_number(members, "offset", &f->offset);
-	f->untyped = get_true(members, "untyped");
-	f->conj = get_true(members, "conj");
-	f->neg = get_true(members, "neg");
-	f->storage = ferry_dict_get(members, "$storage");
-	return 0;
 }
 
 /* ---- arrays ------------------------------------------------------------- */
@@ -170,9 +69,19 @@ static int find_member(struct reading *r, const char *name,
 	return rc;
 }
 
+/* A member named again is no more data. */
+static int count_member(struct reading *r, const struct zip_member *m,
+			const struct ferry_tensor *t)
+{
+	if (ferry_map_get(&r->counted, &m, sizeof(m), NULL))
+		return 0;
+	typed_sizes_add(&r->sizes, 0, ferry_tensor_nbytes(t));
+	return ferry_map_put(&r->counted, &m, sizeof(m), 0) ? nomem(r) : 0;
+}
+
 /* The array as it lies there, with what the JSON says on untyped elements. */
 static int read_array(struct reading *r, const char *name,
-		      const struct fields *f, struct ferry_value **out)
+		      const struct typed_fields *f, struct ferry_value **out)
 {
 	struct numpy_read_options options = *r->archive->options;
 	const struct zip_member *m;
@@ -197,11 +106,11 @@ static int read_array(struct reading *r, const char *name,
 				    r->err);
 	if (!rc && (*out)->kind != FERRY_TENSOR)
 		rc = malformed(r, name, "its member is no plain array");
-	return rc;
+	return rc ? rc : count_member(r, m, (*out)->u.tensor);
 }
 
 /* The same bytes as elements of another dtype. */
-static int retype(struct reading *r, const char *name, const struct fields *f,
+static int retype(struct reading *r, const char *name, const struct typed_fields *f,
 		  struct ferry_value **value)
 {
 	const struct ferry_tensor *t = (*value)->u.tensor;
@@ -233,7 +142,7 @@ static int retype(struct reading *r, const char *name, const struct fields *f,
 
 /* ---- ties --------------------------------------------------------------- */
 
-static int new_tie(struct reading *r, const struct fields *f,
+static int new_tie(struct reading *r, const struct typed_fields *f,
 		   enum ferry_dtype dtype, struct tie **out)
 {
 	struct tie *tie = ferry_store_alloc(r->store, sizeof(*tie));
@@ -251,7 +160,7 @@ static int new_tie(struct reading *r, const struct fields *f,
 	if (!tie)
 		return nomem(r);
 	memset(tie, 0, sizeof(*tie));
-	tie->id = f->id;
+	tie->id = f->group;
 	tie->storage = ferry_storage(r->store, f->storage_dtype ?
 				     f->storage_dtype : dtype, NULL, 0,
 				     f->nbytes);
@@ -262,17 +171,18 @@ static int new_tie(struct reading *r, const struct fields *f,
 			  (uintptr_t)tie))
 		return nomem(r);
 	r->list[r->n++] = tie;
+	typed_sizes_add(&r->sizes, f->nbytes, 0);
 	*out = tie;
 	return 0;
 }
 
 static int find_tie(struct reading *r, const char *name,
-		    const struct fields *f, enum ferry_dtype dtype,
+		    const struct typed_fields *f, enum ferry_dtype dtype,
 		    struct tie **out)
 {
 	uint64_t found;
 
-	if (!ferry_map_get(&r->ties, &f->id, sizeof(f->id), &found))
+	if (!ferry_map_get(&r->ties, &f->group, sizeof(f->group), &found))
 		return new_tie(r, f, dtype, out);
 	*out = (struct tie *)(uintptr_t)found;
 	if ((*out)->storage->nbytes != f->nbytes)
@@ -299,15 +209,12 @@ static int add_part(struct reading *r, struct tie *tie,
 	parts[tie->n].tensor = array;
 	parts[tie->n].strides = view->strides;
 	parts[tie->n++].offset = view->offset;
-	if (ferry_ckd_add(&tie->stored, tie->stored,
-			  ferry_tensor_nbytes(array->u.tensor)))
-		tie->stored = UINT64_MAX;
 	return 0;
 }
 
 /* The stored values are what a lazily conjugated or negated view shows: doing
  * it once more gives what its storage holds. */
-static int undo_lazy(struct reading *r, const struct fields *f,
+static int undo_lazy(struct reading *r, const struct typed_fields *f,
 		     struct ferry_value **array)
 {
 	const struct ferry_tensor *t = (*array)->u.tensor;
@@ -325,7 +232,7 @@ static int undo_lazy(struct reading *r, const struct fields *f,
 
 /* A view of a storage that is put together when all of them are known. */
 static int make_view(struct reading *r, const char *name,
-		     const struct fields *f, struct ferry_value *array,
+		     const struct typed_fields *f, struct ferry_value *array,
 		     struct ferry_value **out)
 {
 	const struct ferry_tensor *t = array->u.tensor;
@@ -358,7 +265,7 @@ static int make_view(struct reading *r, const char *name,
 }
 
 static int make_storage(struct reading *r, const char *name,
-			const struct fields *f, struct ferry_value *array,
+			const struct typed_fields *f, struct ferry_value *array,
 			struct ferry_value **out)
 {
 	const struct ferry_tensor *t = array->u.tensor;
@@ -366,7 +273,7 @@ static int make_storage(struct reading *r, const char *name,
 	struct tie *tie;
 	int rc;
 
-	if (!f->tied || t->ndim != 1 || ferry_tensor_nbytes(t) != f->nbytes ||
+	if (!f->grouped || t->ndim != 1 || ferry_tensor_nbytes(t) != f->nbytes ||
 	    t->dtype != FERRY_U8)
 		return malformed(r, name, "its member is not the bytes of a "
 				 "storage");
@@ -388,21 +295,24 @@ static int make_tensor(void *ctx, struct ferry_store *store, const char *name,
 {
 	struct reading *r = ctx;
 	struct ferry_value *array;
-	struct fields f;
-	int rc = read_fields(r, name, members, &f);
+	struct typed_fields f;
+	const char *wrong = typed_fields_read(&f, members);
+	int rc;
 
 	(void)store;
 	(void)err;
-	if (!rc)
-		rc = read_array(r, name, &f, &array);
+	if (wrong)
+		return malformed(r, name, wrong);
+	rc = read_array(r, name, &f, &array);
 	if (!rc)
 		rc = retype(r, name, &f, &array);
 	if (rc)
 		return rc;
 	if (f.storage)
 		return make_storage(r, name, &f, array, out);
-	if (f.tied)
+	if (f.grouped)
 		return make_view(r, name, &f, array, out);
+	typed_sizes_add(&r->sizes, ferry_tensor_nbytes(array->u.tensor), 0);
 	*out = array;
 	return 0;
 }
@@ -445,12 +355,6 @@ static int finish_tie(struct reading *r, struct tie *tie)
 	struct ferry_storage *made;
 	int rc;
 
-	if (!whole && tie->storage->nbytes > STORAGE_NBYTES &&
-	    tie->storage->nbytes / STORAGE_RATIO > tie->stored)
-		return ferry_fail(r->err, FERRY_LIMIT, "npz", FERRY_NO_OFFSET,
-				  NPZ_DOCUMENT ": a storage of %" PRIu64
-				  " bytes holds tensors of %" PRIu64 " bytes",
-				  tie->storage->nbytes, tie->stored);
 	if (!whole) {
 		rc = ferry_op_assemble(r->store, tie->storage->dtype,
 				       tie->storage->nbytes, tie->parts,
@@ -493,6 +397,17 @@ static int read_text(struct reading *r, const struct zip_member *m,
 	return rc;
 }
 
+static int check_sizes(struct reading *r)
+{
+	if (r->archive->options->any_ratio || typed_sizes_are_sane(&r->sizes))
+		return 0;
+	return ferry_fail(r->err, FERRY_LIMIT, "npz", FERRY_NO_OFFSET,
+			  NPZ_DOCUMENT " makes %" PRIu64 " bytes of tensors "
+			  "out of %" PRIu64 " bytes of arrays; --set "
+			  "npz-ratio=any takes it", r->sizes.made,
+			  r->sizes.stored);
+}
+
 int npz_document_read(struct npz_archive *a, const struct zip_member *m,
 		      struct ferry_document *doc, struct ferry_value **out,
 		      struct ferry_error *err)
@@ -502,11 +417,14 @@ int npz_document_read(struct npz_archive *a, const struct zip_member *m,
 	struct ferry_value *root;
 	int rc = read_text(&r, m, &root);
 
+	if (!rc)
+		rc = check_sizes(&r);
 	for (size_t i = 0; !rc && i < r.n; i++)
 		rc = finish_tie(&r, r.list[i]);
 	if (!rc)
 		*out = root;
 	ferry_map_release(&r.ties);
+	ferry_map_release(&r.counted);
 	ferry_alloc_free(r.list);
 	return rc;
 }

@@ -437,9 +437,10 @@ int npz_write(struct ferry_document *doc, struct ferry_sink *sink,
 	bool plain;
 	int rc = prepare(&w);
 
-	(void)out;
 	if (!rc)
 		rc = zip_writer_new(&w.zip, sink, MEMBER_ALIGN, err);
+	if (!rc)
+		zip_writer_findings(w.zip, out);
 	if (!rc)
 		rc = is_plain(&w, &plain);
 	if (!rc)

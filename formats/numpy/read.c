@@ -459,6 +459,17 @@ static int first_layout(struct reader *r, struct ferry_source *src,
 	return 0;
 }
 
+static int warn_of_records(struct reader *r, const struct ferry_value *dict)
+{
+	if (ferry_findings_add(r->doc->findings, FERRY_WARNING, "numpy-type",
+			       r->name, FERRY_NO_OFFSET, "array of records is "
+			       "read as a dict of its %u fields, each an array "
+			       "by itself: nothing says that they were one",
+			       dict->u.dict.n))
+		return ferry_fail_nomem(r->err, "a finding");
+	return 0;
+}
+
 int npy_array_read(struct ferry_source *src, const struct npy_header *header,
 		   struct ferry_document *doc, const char *name,
 		   const struct numpy_read_options *options,
@@ -474,7 +485,11 @@ int npy_array_read(struct ferry_source *src, const struct npy_header *header,
 	if (header->descr->kind == FERRY_TUPLE)
 		return malformed(&r, "dtype of an array is a sub-array");
 	rc = first_layout(&r, src, header, &l);
-	return rc ? rc : build(&r, &l, header->descr, out);
+	if (!rc)
+		rc = build(&r, &l, header->descr, out);
+	if (!rc && header->descr->kind == FERRY_LIST)
+		rc = warn_of_records(&r, *out);
+	return rc;
 }
 
 static int set_about(struct ferry_document *doc, const struct npy_header *h,

@@ -14,6 +14,7 @@
 #include <ferry/sys/ops.h>
 
 #include "formats/pickle/machine.h"
+#include "formats/pickle/names.h"
 
 struct numpy_dtype {
 	enum ferry_dtype dtype;
@@ -70,15 +71,23 @@ static bool is_text(const struct ferry_value *v, const char *text)
 static bool is_numpy(const struct ferry_value *v, const char *module,
 		     const char *name)
 {
-	const char *given;
+	struct pickle_name inner;
 
-	if (v->kind != FERRY_GLOBAL || strcmp(v->u.global.name, name))
+	if (v->kind != FERRY_GLOBAL)
 		return false;
-	given = v->u.global.module;
-	if (!strncmp(given, "numpy.core.", 11))
-		return !strcmp(given + 11, module);
-	return !strncmp(given, "numpy._core.", 12) &&
-	       !strcmp(given + 12, module);
+	inner = (struct pickle_name){ v->u.global.module, v->u.global.name,
+				      v->u.global.module_len,
+				      v->u.global.name_len };
+	if (!strncmp(inner.module, "numpy.core.", 11)) {
+		inner.module += 11;
+		inner.module_len -= 11;
+	} else if (!strncmp(inner.module, "numpy._core.", 12)) {
+		inner.module += 12;
+		inner.module_len -= 12;
+	} else {
+		return false;
+	}
+	return pickle_name_is(inner, module, name);
 }
 
 static const struct ferry_object *call(const struct ferry_value *v, uint32_t n)

@@ -187,8 +187,21 @@ int st_find_sources(struct ferry_store *store, struct st_item **items,
 	return rc;
 }
 
+static int report_crc(const struct ferry_transfer *t,
+		      struct ferry_findings *out, struct ferry_error *err)
+{
+	if (!ferry_findings_add(out, FERRY_WARNING, "crc-mismatch",
+				t->source->name, FERRY_NO_OFFSET,
+				"the bytes of '%s' don't match their recorded "
+				"CRC-32: the input may be damaged",
+				t->source->name))
+		return 0;
+	return ferry_fail_nomem(err, "findings");
+}
+
 int st_transfer(struct st_item **items, size_t n, struct ferry_sink *sink,
-		uint64_t data, struct ferry_error *err)
+		uint64_t data, struct ferry_findings *out,
+		struct ferry_error *err)
 {
 	struct ferry_transfer *jobs = ferry_alloc_zero(n, sizeof(*jobs));
 	size_t n_jobs = 0;
@@ -213,9 +226,13 @@ int st_transfer(struct st_item **items, size_t n, struct ferry_sink *sink,
 			.source_offset = item->source_offset,
 			.nbytes = item->nbytes,
 			.sink_offset = data + item->begin,
+			.check_crc32 = true,
 		};
 	}
 	rc = ferry_sink_transfer(sink, jobs, n_jobs, err);
+	for (size_t i = 0; i < n_jobs && !rc; i++)
+		if (jobs[i].crc32_differs)
+			rc = report_crc(&jobs[i], out, err);
 	ferry_alloc_free(jobs);
 	return rc;
 }

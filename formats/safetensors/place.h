@@ -4,6 +4,7 @@
 #ifndef FORMATS_SAFETENSORS_PLACE_H
 #define FORMATS_SAFETENSORS_PLACE_H
 
+#include <ferry/findings.h>
 #include <ferry/sys/buffer.h>
 #include <ferry/sys/sink.h>
 
@@ -36,8 +37,10 @@ int st_header_make(struct st_item **items, size_t n, const char *metadata,
 		   size_t metadata_len, struct ferry_sink *sink,
 		   struct ferry_buffer *out, struct ferry_error *err);
 
-/* Carry the data of the items to the sink, behind a header of that length. */
+/* Carry the data of the items to the sink, behind a header of that length;
+ * what is seen not to match its recorded CRC is a warning in out. */
 int st_transfer(struct st_item **items, size_t n, struct ferry_sink *sink,
-		uint64_t data, struct ferry_error *err);
+		uint64_t data, struct ferry_findings *out,
+		struct ferry_error *err);
 
 #endif

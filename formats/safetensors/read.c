@@ -232,8 +232,9 @@ static int load_sidecar(const struct ferry_input *in,
 				       err) : fail_nomem(err);
 	if (!rc)
 		rc = st_sha256(sha256, *text, (size_t)src->nbytes, err);
-	if (!rc && strcmp(sha256, sidecar->sha256)) {
+	if (!rc && strcmp(sha256, sidecar->sha256))
 		*what = "has another content than it had (SHA-256)";
+	if (rc || *what) {
 		ferry_alloc_free(*text);
 		*text = NULL;
 	}
@@ -248,7 +249,6 @@ static int read_sidecar(const struct ferry_input *in,
 			const struct ferry_value *named,
 			struct ferry_error *err)
 {
-	struct ferry_error why = FERRY_ERROR_INIT;
 	char shown[SHOWN], text[SHOWN + 200];
 	const char *what = NULL;
 	struct st_sidecar sidecar;
@@ -256,10 +256,9 @@ static int read_sidecar(const struct ferry_input *in,
 	int rc = st_sidecar_parse(&sidecar, files, named, err);
 
 	if (!rc)
-		rc = load_sidecar(in, &sidecar, &document, &what, &why);
+		rc = load_sidecar(in, &sidecar, &document, &what, err);
 	if (rc)
-		return ferry_fail(err, rc, why.origin, why.offset, "%s",
-				  why.text);
+		return rc;
 	if (document)
 		rc = restore(in, doc, files, document,
 			     (size_t)sidecar.nbytes, err);
@@ -334,6 +333,7 @@ static struct ferry_value *foreign_metadata(struct ferry_document *doc,
 
 		if (ferry_value_is(p->key, ST_DOCUMENT_KEY) ||
 		    ferry_value_is(p->key, ST_SIDECAR_KEY) ||
+		    ferry_value_is(p->key, ST_FORMAT_KEY) ||
 		    (files->is_index && ferry_value_is(p->key, "total_size")) ||
 		    is_alias(files, p))
 			continue;
@@ -352,6 +352,8 @@ static int fill_about(struct ferry_document *doc,
 	struct ferry_store *s = doc->store;
 	struct ferry_value *about = ferry_dict(s, 0);
 	struct ferry_value *metadata = foreign_metadata(doc, files);
+	const struct ferry_value *format = ferry_dict_get(files->metadata,
+							  ST_FORMAT_KEY);
 	uint64_t header = 0;
 
 	for (size_t i = 0; i < files->n; i++)
@@ -364,6 +366,8 @@ static int fill_about(struct ferry_document *doc,
 	    (files->is_index &&
 	     ferry_dict_set_str(s, about, "shards",
 				ferry_uint(s, files->n))) ||
+	    (format &&
+	     ferry_dict_set_str(s, about, ST_FORMAT_KEY, copy(s, format))) ||
 	    (metadata->u.dict.n &&
 	     ferry_dict_set_str(s, about, "metadata", metadata)))
 		return fail_nomem(err);

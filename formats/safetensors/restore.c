@@ -14,14 +14,10 @@
 #include <ferry/tensor.h>
 
 #include "formats/json/json.h"
+#include "formats/json/typed_fields.h"
 
 #define ORIGIN "safetensors"
 #define SHOWN 160
-
-/* A storage may be longer than the data in it, not boundlessly so: what no
- * tensor covers is made up of zeros. */
-#define GAPS_NBYTES (UINT64_C(4) << 30)
-#define GAPS_RATIO 100
 
 /* What was made of a tensor of the files; IN_GROUP + the place of the group. */
 enum { UNUSED, ALONE, IN_GROUP };
@@ -33,7 +29,6 @@ struct group {
 	struct ferry_storage *storage;
 	struct ferry_part *parts;
 	size_t n, cap;
-	uint64_t stored;	/* bytes of the parts */
 };
 
 struct restore {
@@ -45,17 +40,9 @@ struct restore {
 	struct ferry_map ids;			/* group id to place */
 	struct group **groups;
 	size_t n, cap;
+	struct typed_sizes sizes;		/* of the groups */
 	bool any_gaps;
 	char *stale;
-};
-
-/* The members of a tensor's or storage's JSON object. */
-struct fields {
-	enum ferry_dtype dtype, storage_dtype;	/* NONE: unsaid */
-	bool has_shape, has_strides, grouped, untyped, conj, neg, storage;
-	unsigned ndim;
-	uint64_t shape[FERRY_MAX_RANK], strides[FERRY_MAX_RANK];
-	uint64_t group, nbytes, offset;
 };
 
 static int fail_nomem(struct ferry_error *err)
@@ -78,97 +65,19 @@ static int FERRY_PRINTF(2, 3) fail(struct ferry_error *err, const char *fmt,
 
 /* ---- members ------------------------------------------------------------- */
 
-static bool get_number(const struct ferry_value *members, const char *key,
-		       uint64_t *out)
+static int read_fields(struct typed_fields *f,
+		       const struct ferry_value *members, const char *name,
+		       struct ferry_error *err)
 {
-	const struct ferry_value *v = ferry_dict_get(members, key);
+	const char *wrong = typed_fields_read(f, members);
 
-	if (!v || v->kind != FERRY_INT || v->flags & FERRY_BIG || v->u.i < 0)
-		return false;
-	*out = (uint64_t)v->u.i;
-	return true;
-}
-
-static bool get_true(const struct ferry_value *members, const char *key)
-{
-	const struct ferry_value *v = ferry_dict_get(members, key);
-
-	return v && v->kind == FERRY_BOOL && v->u.b;
-}
-
-/* False when the member is there and is no list of numbers. */
-static bool get_numbers(const struct ferry_value *members, const char *key,
-			bool *has, unsigned *n, uint64_t *out)
-{
-	const struct ferry_value *v = ferry_dict_get(members, key);
-
-	*has = v;
-	if (!v)
-		return true;
-	if (v->kind != FERRY_LIST || v->u.list.n > FERRY_MAX_RANK)
-		return false;
-	*n = v->u.list.n;
-	for (unsigned i = 0; i < *n; i++) {
-		const struct ferry_value *item = v->u.list.items[i];
-
-		if (item->kind != FERRY_INT || item->flags & FERRY_BIG ||
-		    item->u.i < 0)
-			return false;
-		out[i] = (uint64_t)item->u.i;
-	}
-	return true;
-}
-
-static bool get_dtype(const struct ferry_value *members, const char *key,
-		      enum ferry_dtype *out)
-{
-	const struct ferry_value *v = ferry_dict_get(members, key);
-	char name[32];
-
-	if (!v)
-		return true;
-	if (v->kind != FERRY_STRING || v->u.s.nbytes >= sizeof(name))
-		return false;
-	memcpy(name, v->u.s.data, (size_t)v->u.s.nbytes);
-	name[v->u.s.nbytes] = 0;
-	*out = ferry_dtype_find(name);
-	return *out != FERRY_DTYPE_NONE;
-}
-
-static int read_fields(struct fields *f, const struct ferry_value *members,
-		       const char *name, struct ferry_error *err)
-{
-	unsigned nstrides = 0;
-
-	memset(f, 0, sizeof(*f));
-	if (!get_dtype(members, "dtype", &f->dtype) ||
-	    !get_dtype(members, "storage_dtype", &f->storage_dtype))
-		return fail(err, "tensor '%s': its dtype is unknown", name);
-	if (!get_numbers(members, "shape", &f->has_shape, &f->ndim,
-			 f->shape) ||
-	    !get_numbers(members, "strides", &f->has_strides, &nstrides,
-			 f->strides))
-		return fail(err, "tensor '%s': its shape or strides are no "
-			    "numbers", name);
-	f->grouped = get_number(members, "storage", &f->group);
-	if (f->grouped && !get_number(members, "nbytes", &f->nbytes))
-		return fail(err, "tensor '%s': its storage has no size", name);
-	get_number(members, "offset", &f->offset);
-	f->untyped = get_true(members, "untyped");
-	f->conj = get_true(members, "conj");
-	f->neg = get_true(members, "neg");
-	f->storage = ferry_dict_get(members, "$storage");
-	if (f->has_strides && !f->has_shape)
-		return fail(err, "tensor '%s': it has strides and no shape",
-			    name);
-	if (f->has_strides && nstrides != f->ndim)
-		return fail(err, "tensor '%s': its shape and strides differ in "
-			    "rank", name);
-	return 0;
+	if (!wrong && f->has_strides && !f->has_shape)
+		wrong = "it has strides and no shape";
+	return wrong ? fail(err, "tensor '%s': %s", name, wrong) : 0;
 }
 
 /* What the file itself says, where the members say nothing. */
-static void complete_fields(struct fields *f, const struct st_at *at)
+static void complete_fields(struct typed_fields *f, const struct st_at *at)
 {
 	const struct st_tensor *t = at->tensor;
 	bool halved;
@@ -190,7 +99,7 @@ static void complete_fields(struct fields *f, const struct st_at *at)
 }
 
 /* The dtype and shape that are said must be of as many bytes as are stored. */
-static bool fits(const struct fields *f, const struct st_tensor *t)
+static bool fits(const struct typed_fields *f, const struct st_tensor *t)
 {
 	uint64_t n = 1;
 	bool empty = false;
@@ -222,7 +131,7 @@ static struct ferry_storage *file_storage(struct ferry_store *store,
 int st_plain_tensor(struct ferry_store *store, const struct st_at *at,
 		    struct ferry_value **out, struct ferry_error *err)
 {
-	struct fields f = { 0 };
+	struct typed_fields f = { 0 };
 	struct ferry_storage *storage;
 
 	complete_fields(&f, at);
@@ -234,7 +143,7 @@ int st_plain_tensor(struct ferry_store *store, const struct st_at *at,
 }
 
 /* The strides that are said; NULL: those of C order. */
-static const int64_t *said_strides(const struct fields *f, int64_t *room)
+static const int64_t *said_strides(const struct typed_fields *f, int64_t *room)
 {
 	for (unsigned i = 0; i < f->ndim; i++)
 		room[i] = (int64_t)f->strides[i];
@@ -243,7 +152,7 @@ static const int64_t *said_strides(const struct fields *f, int64_t *room)
 
 /* A tensor that has a storage for itself: the range of the file. */
 static int make_alone(struct restore *r, const struct st_at *at,
-		      const struct fields *f, struct ferry_value **out,
+		      const struct typed_fields *f, struct ferry_value **out,
 		      struct ferry_error *err)
 {
 	struct ferry_store *store = r->doc->store;
@@ -261,7 +170,7 @@ static int make_alone(struct restore *r, const struct st_at *at,
 	return *out ? 0 : fail_nomem(err);
 }
 
-static struct group *find_group(struct restore *r, const struct fields *f)
+static struct group *find_group(struct restore *r, const struct typed_fields *f)
 {
 	struct ferry_store *store = r->doc->store;
 	struct group *g;
@@ -294,12 +203,13 @@ static struct group *find_group(struct restore *r, const struct fields *f)
 	if (f->untyped)
 		g->storage->flags |= FERRY_UNTYPED;
 	r->groups[r->n++] = g;
+	typed_sizes_add(&r->sizes, f->nbytes, 0);
 	return g;
 }
 
 /* The data of a tensor, as it is in the file, placed in its storage. */
 static int add_part(struct restore *r, struct group *g,
-		    const struct st_at *at, const struct fields *f,
+		    const struct st_at *at, const struct typed_fields *f,
 		    const int64_t *strides, struct ferry_error *err)
 {
 	struct ferry_store *store = r->doc->store;
@@ -329,14 +239,13 @@ static int add_part(struct restore *r, struct group *g,
 		part->tensor->u.tensor->flags |= FERRY_CONJ;
 	if (f->neg)
 		part->tensor->u.tensor->flags |= FERRY_NEG;
-	g->stored += at->tensor->end - at->tensor->begin;
 	g->n++;
 	return 0;
 }
 
 /* A tensor that looks into a storage with others, or not densely. */
 static int make_grouped(struct restore *r, const struct st_at *at,
-			const struct fields *f, const char *name,
+			const struct typed_fields *f, const char *name,
 			struct ferry_value **out, struct ferry_error *err)
 {
 	struct ferry_store *store = r->doc->store;
@@ -372,6 +281,9 @@ static int make_grouped(struct restore *r, const struct st_at *at,
 	/* A second name of the same view needs no second part. */
 	if (r->used[at->ordinal] == IN_GROUP + g->place)
 		return 0;
+	if (r->used[at->ordinal] == ALONE)
+		typed_sizes_add(&r->sizes, 0,
+				at->tensor->end - at->tensor->begin);
 	r->used[at->ordinal] = IN_GROUP + g->place;
 	return add_part(r, g, at, f, strides, err);
 }
@@ -398,7 +310,7 @@ static int make_tensor(void *ctx, struct ferry_store *store, const char *name,
 		       struct ferry_error *err)
 {
 	struct restore *r = ctx;
-	struct fields f;
+	struct typed_fields f;
 	struct st_at at;
 	char shown[SHOWN];
 	int rc;
@@ -444,13 +356,6 @@ static int finish_group(struct restore *r, struct group *g,
 	struct ferry_storage *made;
 	int rc;
 
-	if (!r->any_gaps && g->storage->nbytes > GAPS_NBYTES &&
-	    g->storage->nbytes / GAPS_RATIO > g->stored)
-		return ferry_fail(err, FERRY_LIMIT, ORIGIN, FERRY_NO_OFFSET,
-				  "storage %" PRIu64 " of %" PRIu64 " bytes "
-				  "has only %" PRIu64 " bytes of data; "
-				  "--set gaps=any takes it", g->id,
-				  g->storage->nbytes, g->stored);
 	rc = ferry_op_assemble(r->doc->store, g->storage->dtype,
 			       g->storage->nbytes, g->parts, g->n, &made, err);
 	if (rc)
@@ -464,6 +369,12 @@ static int finish(struct restore *r, struct ferry_error *err)
 {
 	int rc = 0;
 
+	if (!r->any_gaps && !typed_sizes_are_sane(&r->sizes))
+		return ferry_fail(err, FERRY_LIMIT, ORIGIN, FERRY_NO_OFFSET,
+				  "its storages are %" PRIu64 " bytes and have "
+				  "only %" PRIu64 " bytes of data; --set "
+				  "gaps=any takes them", r->sizes.made,
+				  r->sizes.stored);
 	for (size_t i = 0; i < r->n && !rc; i++)
 		rc = finish_group(r, r->groups[i], err);
 	return rc;

@@ -75,10 +75,16 @@ static int set_text(struct writer *w, const char *key, const char *text,
 static int add_foreign(struct writer *w)
 {
 	const struct ferry_document *doc = w->inv.doc;
-	const struct ferry_value *from = NULL;
+	const struct ferry_value *from;
+	struct ferry_value *format;
 
-	if (doc->about && doc->format && !strcmp(doc->format, ORIGIN))
-		from = ferry_dict_get(doc->about, "metadata");
+	if (!doc->about || !doc->format || strcmp(doc->format, ORIGIN))
+		return 0;
+	format = ferry_dict_get(doc->about, ST_FORMAT_KEY);
+	if (format && ferry_dict_set_str(w->store, w->metadata, ST_FORMAT_KEY,
+					 format))
+		return fail_nomem(w);
+	from = ferry_dict_get(doc->about, "metadata");
 	if (!from || from->kind != FERRY_DICT)
 		return 0;
 	for (uint32_t i = 0; i < from->u.dict.n; i++) {
@@ -218,7 +224,8 @@ static int write_tensors(struct writer *w, struct st_item **items, size_t n,
 		rc = ferry_sink_append(sink, header.data, header.n, w->err);
 	data = header.n;
 	ferry_buffer_release(&header);
-	return rc ? rc : st_transfer(items, n, sink, data, w->err);
+	return rc ? rc : st_transfer(items, n, sink, data, w->findings,
+				     w->err);
 }
 
 /* Bytes of the entries, near enough to choose between header and file. */

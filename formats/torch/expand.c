@@ -11,6 +11,7 @@
 #include <ferry/tensor.h>
 
 #include "formats/pickle/pickle.h"
+#include "formats/torch/rebuild.h"
 
 /* A cut begins at a multiple of the largest element. */
 #define CUT_BYTES 16
@@ -499,14 +500,14 @@ static bool is_from_type(const struct ferry_value *v)
 	const struct ferry_value *inner;
 
 	if (o->payload != 2 || o->form != FERRY_FORM_CALL || !o->callable ||
-	    o->callable->kind != FERRY_GLOBAL ||
-	    strncmp(o->callable->u.global.name, "_rebuild_from_type", 18) ||
-	    !o->args || o->args->kind != FERRY_TUPLE || o->args->u.list.n != 4)
+	    !torch_rebuild_is_from_type(o->callable) || !o->args ||
+	    o->args->kind != FERRY_TUPLE || o->args->u.list.n != 4)
 		return false;
 	inner = o->args->u.list.items[2];
 	return inner->kind == FERRY_TENSOR ||
 	       (inner->kind == FERRY_OBJECT &&
-		inner->u.object->form == FERRY_FORM_CALL);
+		inner->u.object->form == FERRY_FORM_CALL &&
+		inner->u.object->callable && inner->u.object->args);
 }
 
 int torch_expand(void *ctx, struct ferry_store *store,

@@ -28,8 +28,8 @@ struct stream {
 	struct ferry_document *doc;
 	struct ferry_source *src;	/* kept by the document's store */
 	uint64_t at;			/* what follows what was read */
-	struct ferry_map storages;	/* key -> STORAGE value */
-	struct ferry_map views;		/* view key -> STORAGE value */
+	struct ferry_map storages;	/* key -> struct torch_known */
+	struct ferry_map views;		/* view key -> struct torch_known */
 	struct ferry_map placed;	/* keys whose bytes were found */
 	size_t n_modules;
 	unsigned protocol;
@@ -48,27 +48,18 @@ static int fail_nomem(struct ferry_error *err)
 
 /* ---- persistent ids ---------------------------------------------------- */
 
-static struct ferry_value *lookup(const struct ferry_map *map, const char *key,
-				  size_t n)
-{
-	uint64_t known;
-
-	if (!ferry_map_get(map, key, n, &known))
-		return NULL;
-	return (struct ferry_value *)(uintptr_t)known;
-}
-
 static int new_storage(struct stream *s, const struct torch_pid *pid,
-		       uint64_t nbytes, struct ferry_value **out,
-		       struct ferry_error *err)
+		       uint64_t nbytes, struct ferry_map *map, const char *key,
+		       size_t n, struct ferry_error *err)
 {
 	struct ferry_store *store = s->doc->store;
 	struct ferry_storage *st;
+	struct ferry_value *v;
 
 	/* Its place is known once the keys have been read. */
 	st = ferry_storage(store, pid->dtype->dtype, s->src, 0, nbytes);
-	*out = st ? ferry_storage_value(store, st) : NULL;
-	if (!*out)
+	v = st ? ferry_storage_value(store, st) : NULL;
+	if (!v || torch_known_add(map, store, key, n, v))
 		return fail_nomem(err);
 	if (pid->untyped)
 		st->flags |= FERRY_UNTYPED;
@@ -76,30 +67,27 @@ static int new_storage(struct stream *s, const struct torch_pid *pid,
 }
 
 static int root_storage(struct stream *s, const struct torch_pid *pid,
-			struct ferry_value **out, struct ferry_error *err)
+			const struct torch_known **out,
+			struct ferry_error *err)
 {
-	struct ferry_storage *st;
 	int r;
 
-	*out = lookup(&s->storages, pid->key, pid->nkey);
-	if (*out) {
-		st = (*out)->u.st.storage;
-		if (st->nbytes != pid->nbytes)
-			return fail(err, s->at, "a storage is named with two "
-				    "sizes");
+	*out = torch_known_find(&s->storages, pid->key, pid->nkey);
+	if (*out && (*out)->storage->nbytes != pid->nbytes)
+		return fail(err, s->at, "a storage is named with two sizes");
+	if (*out)
 		return 0;
-	}
-	r = new_storage(s, pid, pid->nbytes, out, err);
-	if (!r && ferry_map_put(&s->storages, pid->key, pid->nkey,
-				(uint64_t)(uintptr_t)*out))
-		r = fail_nomem(err);
+	r = new_storage(s, pid, pid->nbytes, &s->storages, pid->key, pid->nkey,
+			err);
+	*out = torch_known_find(&s->storages, pid->key, pid->nkey);
 	return r;
 }
 
 /* Elements [offset, offset + numel) of a root, under a key of their own. */
 static int view_storage(struct stream *s, const struct torch_pid *pid,
-			const struct ferry_value *root,
-			struct ferry_value **out, struct ferry_error *err)
+			const struct torch_known *root,
+			const struct torch_known **out,
+			struct ferry_error *err)
 {
 	struct ferry_value *const *item = pid->view->u.list.items;
 	uint64_t offset, numel, nbytes;
@@ -112,16 +100,15 @@ static int view_storage(struct stream *s, const struct torch_pid *pid,
 	    ferry_ckd_mul(&nbytes, numel, pid->dtype->itemsize))
 		return fail(err, s->at, "view of a storage is not (key, "
 			    "offset, size)");
-	*out = lookup(&s->views, key, n);
+	*out = torch_known_find(&s->views, key, n);
 	if (*out)
 		return 0;
-	r = new_storage(s, pid, nbytes, out, err);
-	if (!r)
-		r = torch_rebuild_add_view(&s->rebuild, (*out)->u.st.storage,
-					   root->u.st.storage, offset, err);
-	if (!r && ferry_map_put(&s->views, key, n, (uint64_t)(uintptr_t)*out))
-		r = fail_nomem(err);
-	return r;
+	r = new_storage(s, pid, nbytes, &s->views, key, n, err);
+	if (r)
+		return r;
+	*out = torch_known_find(&s->views, key, n);
+	return torch_rebuild_add_view(&s->rebuild, (*out)->storage,
+				      root->storage, offset, err);
 }
 
 static int persistent(void *ctx, struct ferry_store *store,
@@ -129,7 +116,7 @@ static int persistent(void *ctx, struct ferry_store *store,
 		      struct ferry_error *err)
 {
 	struct stream *s = ctx;
-	struct ferry_value *root;
+	const struct torch_known *known;
 	struct torch_pid pid;
 	int r;
 
@@ -142,10 +129,11 @@ static int persistent(void *ctx, struct ferry_store *store,
 		*out = pid.module;
 		return 0;
 	}
-	r = root_storage(s, &pid, &root, err);
+	r = root_storage(s, &pid, &known, err);
 	if (!r && pid.view)
-		return view_storage(s, &pid, root, out, err);
-	*out = root;
+		r = view_storage(s, &pid, known, &known, err);
+	if (!r)
+		*out = known->value;
 	return r;
 }
 
@@ -220,8 +208,8 @@ static int place_storage(struct stream *s, const struct ferry_value *key,
 			 struct ferry_error *err)
 {
 	const struct torch_dtype *dtype;
+	const struct torch_known *known;
 	struct ferry_storage *st;
-	struct ferry_value *v;
 	const char *text;
 	uint8_t b[8];
 	uint64_t nbytes;
@@ -230,15 +218,15 @@ static int place_storage(struct stream *s, const struct ferry_value *key,
 
 	if (!torch_text(key, &text, &n))
 		return fail(err, s->at, "storage key is not a text");
-	v = lookup(&s->storages, text, n);
-	if (!v)
+	known = torch_known_find(&s->storages, text, n);
+	if (!known)
 		return fail(err, s->at, "list of storage keys has one that the "
 			    "object does not name");
 	if (ferry_map_get(&s->placed, text, n, NULL))
 		return fail(err, s->at, "list of storage keys has one twice");
 	if (ferry_map_put(&s->placed, text, n, 1))
 		return fail_nomem(err);
-	st = v->u.st.storage;
+	st = known->storage;
 	r = ferry_source_read(s->src, b, s->at, sizeof(b), err);
 	if (r)
 		return r;

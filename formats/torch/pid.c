@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include <ferry/sys/build.h>
 #include <ferry/sys/ckd.h>
 
 static int fail(struct ferry_error *err, enum ferry_code code, const char *text)
@@ -106,4 +107,25 @@ int torch_pid_parse(const struct ferry_value *id, struct torch_pid *out,
 		return fail(err, FERRY_MALFORMED,
 			    "has a size that is no count of elements");
 	return id->u.list.n == 6 ? parse_view(item[5], out, err) : 0;
+}
+
+const struct torch_known *torch_known_find(const struct ferry_map *map,
+					   const char *key, size_t n)
+{
+	uint64_t known;
+
+	if (!ferry_map_get(map, key, n, &known))
+		return NULL;
+	return (const struct torch_known *)(uintptr_t)known;
+}
+
+int torch_known_add(struct ferry_map *map, struct ferry_store *store,
+		    const char *key, size_t n, struct ferry_value *value)
+{
+	struct torch_known *known = ferry_store_alloc(store, sizeof(*known));
+
+	if (!known)
+		return FERRY_NOMEM;
+	*known = (struct torch_known){ value->u.st.storage, value };
+	return ferry_map_put(map, key, n, (uint64_t)(uintptr_t)known);
 }

@@ -9,6 +9,7 @@
 #ifndef FORMATS_TORCH_PID_H
 #define FORMATS_TORCH_PID_H
 
+#include <ferry/sys/map.h>
 #include <ferry/value.h>
 
 #include "formats/torch/dtype.h"
@@ -26,6 +27,23 @@ struct torch_pid {
 /* MALFORMED for another shape, UNSUPPORTED for an unknown storage class. */
 int torch_pid_parse(const struct ferry_value *id, struct torch_pid *out,
 		    struct ferry_error *err);
+
+/*
+ * Storages by the key that ids name them with.  The value is what every id of
+ * that key stands for: a STORAGE until the pickle gives it items or a state,
+ * which makes it an OBJECT in place.  The storage is always what it was.
+ */
+struct torch_known {
+	struct ferry_storage *storage;
+	struct ferry_value *value;
+};
+
+/* NULL: not named yet.  Valid as long as the store it was added with. */
+const struct torch_known *torch_known_find(const struct ferry_map *map,
+					   const char *key, size_t n);
+/* `value` is a STORAGE as it was made.  0, or FERRY_NOMEM. */
+int torch_known_add(struct ferry_map *map, struct ferry_store *store,
+		    const char *key, size_t n, struct ferry_value *value);
 
 /* The text of a STRING, or of the BYTES Python 2 wrote for one. */
 bool torch_text(const struct ferry_value *v, const char **data, size_t *n);

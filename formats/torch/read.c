@@ -28,17 +28,20 @@ static int keep(struct ferry_store *store, struct ferry_source *src,
 	return ferry_fail_nomem(err, "source");
 }
 
-/* src with its elements in little-endian order. */
+/* src with its elements in little-endian order: all of them, as a later id can
+ * name more of it. */
 static int swap(struct ferry_source **src, const struct torch_pid *pid,
 		struct ferry_error *err)
 {
 	unsigned unit = ferry_dtype_swap_size(pid->dtype->dtype);
 	struct ferry_source *range = NULL, *swapped = NULL;
+	uint64_t n = (*src)->nbytes;
 	int r;
 
-	if (unit <= 1 || pid->untyped || !pid->nbytes)
+	if (unit <= 1 || pid->untyped || n < unit)
 		return 0;
-	r = ferry_source_range(&range, *src, 0, pid->nbytes, (*src)->name, err);
+	r = ferry_source_range(&range, *src, 0, n - n % unit, (*src)->name,
+			       err);
 	if (!r)
 		r = ferry_source_swap(&swapped, range, unit, range->name, err);
 	ferry_source_unref(range);
@@ -125,8 +128,7 @@ static int new_storage(struct torch_reader *rd, const struct torch_pid *pid,
 		return ferry_fail_nomem(err, "storage");
 	if (pid->untyped)
 		st->flags |= FERRY_UNTYPED;
-	if (ferry_map_put(&rd->storages, pid->key, pid->nkey,
-			  (uint64_t)(uintptr_t)*out))
+	if (torch_known_add(&rd->storages, store, pid->key, pid->nkey, *out))
 		return ferry_fail_nomem(err, "index of storages");
 	return 0;
 }
@@ -157,8 +159,8 @@ static int persistent(void *ctx, struct ferry_store *store,
 		      struct ferry_error *err)
 {
 	struct torch_reader *rd = ctx;
+	const struct torch_known *known;
 	struct torch_pid pid;
-	uint64_t known;
 	int r;
 
 	(void)store;
@@ -169,10 +171,11 @@ static int persistent(void *ctx, struct ferry_store *store,
 		*out = pid.module;
 		return 0;
 	}
-	if (!ferry_map_get(&rd->storages, pid.key, pid.nkey, &known))
+	known = torch_known_find(&rd->storages, pid.key, pid.nkey);
+	if (!known)
 		return new_storage(rd, &pid, out, err);
-	*out = (struct ferry_value *)(uintptr_t)known;
-	return same_storage(rd, &pid, (*out)->u.st.storage, err);
+	*out = known->value;
+	return same_storage(rd, &pid, known->storage, err);
 }
 
 static int reduce(void *ctx, struct ferry_store *store,

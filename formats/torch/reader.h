@@ -16,7 +16,7 @@ struct torch_reader {
 	struct torch_archive archive;
 	struct ferry_document *doc;
 	const char *folder;		/* of the storages: "data/" */
-	struct ferry_map storages;	/* key -> STORAGE value */
+	struct ferry_map storages;	/* key -> struct torch_known */
 	bool warned_class;
 	uint64_t offsets;		/* of stored data, ORed together */
 	size_t n_stored, n_deflated;

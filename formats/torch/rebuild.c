@@ -102,12 +102,13 @@ static int warn_big_endian(struct torch_rebuild *rb)
 				  "swapped, which torch itself does not do");
 }
 
-/* Bytes of an untyped storage turn out to be elements of this dtype. */
+/* Bytes of an untyped storage turn out to be elements of this dtype.  All that
+ * its source has are swapped, as a later id can name more of it. */
 static int swap_untyped(const struct call *c, struct ferry_storage *st,
 			enum ferry_dtype dtype)
 {
 	struct torch_rebuild *rb = c->rb;
-	uint64_t unit = ferry_dtype_swap_size(dtype), before;
+	uint64_t unit = ferry_dtype_swap_size(dtype), before, n;
 	struct ferry_source *range = NULL, *swapped = NULL;
 	int r;
 
@@ -124,9 +125,10 @@ static int swap_untyped(const struct call *c, struct ferry_storage *st,
 	if (ferry_map_put(&rb->units, &st->id, sizeof(st->id), unit) ||
 	    warn_big_endian(rb))
 		return fail_nomem(c);
-	if (unit <= 1)
+	n = st->source->nbytes - st->offset;
+	if (unit <= 1 || n < unit)
 		return 0;
-	r = ferry_source_range(&range, st->source, st->offset, st->nbytes,
+	r = ferry_source_range(&range, st->source, st->offset, n - n % unit,
 			       st->source->name, c->err);
 	if (!r)
 		r = ferry_source_swap(&swapped, range, (unsigned)unit,
@@ -184,12 +186,19 @@ int torch_rebuild_tensor(struct torch_rebuild *rb,
 	return 0;
 }
 
+static bool is_call_of(const struct ferry_object *o, const char *module,
+		       const char *name)
+{
+	return o->callable && o->args &&
+	       ferry_value_is_global(o->callable, module, name);
+}
+
 /* The items of a tuple of dimensions: itself, or what torch.Size was given. */
 static const struct ferry_value *dimensions(const struct ferry_value *v)
 {
 	if (v->kind == FERRY_OBJECT &&
-	    ferry_value_is_global(v->u.object->callable, "torch", "Size") &&
-	    v->u.object->args && v->u.object->args->kind == FERRY_TUPLE &&
+	    is_call_of(v->u.object, "torch", "Size") &&
+	    v->u.object->args->kind == FERRY_TUPLE &&
 	    v->u.object->args->u.list.n == 1)
 		v = v->u.object->args->u.list.items[0];
 	return v->kind == FERRY_TUPLE || v->kind == FERRY_LIST ? v : NULL;
@@ -274,8 +283,7 @@ static bool is_empty_hooks(const struct ferry_value *v)
 	if (v->kind != FERRY_OBJECT)
 		return false;
 	o = v->u.object;
-	return ferry_value_is_global(o->callable, "collections",
-				     "OrderedDict") &&
+	return is_call_of(o, "collections", "OrderedDict") &&
 	       is_empty_args(o->args) && (!o->dict || !o->dict->u.dict.n) &&
 	       !o->list && !o->state && !o->kwargs;
 }
@@ -347,11 +355,17 @@ static int over_storage(const struct call *c, enum ferry_dtype dtype,
 				    c->err);
 }
 
+static bool is_of_module(const struct ferry_value *global, const char *module)
+{
+	return global->u.global.module_len == strlen(module) &&
+	       !strcmp(global->u.global.module, module);
+}
+
 static enum ferry_dtype named_dtype(const struct ferry_value *v)
 {
 	const struct torch_dtype *t;
 
-	if (v->kind != FERRY_GLOBAL || strcmp(v->u.global.module, "torch"))
+	if (v->kind != FERRY_GLOBAL || !is_of_module(v, "torch"))
 		return FERRY_DTYPE_NONE;
 	t = torch_dtype_named(v->u.global.name, v->u.global.name_len);
 	return t ? t->dtype : FERRY_DTYPE_NONE;
@@ -471,7 +485,18 @@ static int decorated_first(const struct call *c)
 	return 0;
 }
 
-/* (function, class, arguments, state): the inner call stands in its place. */
+bool torch_rebuild_is_from_type(const struct ferry_value *callable)
+{
+	return ferry_value_is_global(callable, "torch._tensor",
+				     "_rebuild_from_type_v2") ||
+	       ferry_value_is_global(callable, "torch._tensor",
+				     "_rebuild_from_type") ||
+	       ferry_value_is_global(callable, "torch.tensor",
+				     "_rebuild_from_type");
+}
+
+/* (function, class, arguments, state): the inner call stands in its place.
+ * torch never nests them; a file that does could do so without end. */
 static int from_type(const struct call *c)
 {
 	struct ferry_store *s = c->rb->store;
@@ -479,6 +504,7 @@ static int from_type(const struct call *c)
 	int r;
 
 	if (c->n != 4 || c->args[0]->kind != FERRY_GLOBAL ||
+	    torch_rebuild_is_from_type(c->args[0]) ||
 	    c->args[2]->kind != FERRY_TUPLE)
 		return 0;
 	inner = ferry_object(s, FERRY_FORM_CALL, c->args[0], c->args[2], NULL);
@@ -546,11 +572,11 @@ static const struct {
 static bool is_tensor_class(const struct ferry_value *v)
 {
 	static const char suffix[] = "Tensor";
-	const char *module = v->u.global.module;
 	size_t n = v->u.global.name_len;
 
-	if (strcmp(module, "torch") && strcmp(module, "torch.cuda") &&
-	    strcmp(module, "torch._tensor") && strcmp(module, "torch.tensor"))
+	if (!is_of_module(v, "torch") && !is_of_module(v, "torch.cuda") &&
+	    !is_of_module(v, "torch._tensor") &&
+	    !is_of_module(v, "torch.tensor"))
 		return false;
 	return n >= sizeof(suffix) - 1 &&
 	       !strcmp(v->u.global.name + n - (sizeof(suffix) - 1), suffix);
@@ -561,7 +587,8 @@ static int build_from_class(const struct call *c,
 {
 	struct call build = *c;
 
-	if (!is_tensor_class(o->callable) || c->n || !o->state ||
+	if (!is_tensor_class(o->callable) || c->n || !o->state || o->flags ||
+	    o->list || o->dict ||
 	    o->state->kind != FERRY_TUPLE || o->state->u.list.n != 4 ||
 	    o->state->u.list.items[0]->kind != FERRY_STORAGE)
 		return 0;
@@ -573,15 +600,14 @@ static int build_from_class(const struct call *c,
 static int interpret(const struct call *c, bool built)
 {
 	const struct ferry_object *o = c->object->u.object;
-	const char *module = o->callable->u.global.module;
 
-	if (strncmp(module, "torch", 5))
+	if (strncmp(o->callable->u.global.module, "torch", 5))
 		return 0;
 	if (built)
 		return build_from_class(c, o);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		if (!strcmp(calls[i].name, c->name) &&
-		    !strcmp(calls[i].module, module))
+		if (ferry_value_is_global(o->callable, calls[i].module,
+					  calls[i].name))
 			return calls[i].run(c);
 	}
 	return 0;

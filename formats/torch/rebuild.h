@@ -9,7 +9,8 @@
  *	4-tuple of the first releases;
  *	OBJECTs with a payload of what merely decorates a tensor: parameters,
  *	tensors of other devices, and _rebuild_from_type(_v2), whose inner
- *	arguments (args[2]) become the value they rebuild;
+ *	arguments (args[2]) become the value they rebuild, unless they are
+ *	themselves such a call's;
  *	plain values of TorchScript's container tags;
  *	numpy TENSORs (pickle_numpy_reduce()).
  *
@@ -45,6 +46,9 @@ struct torch_rebuild {
 	struct torch_view *views;
 	size_t n_views, cap_views;
 };
+
+/* A GLOBAL that is one of the names of _rebuild_from_type(_v2). */
+bool torch_rebuild_is_from_type(const struct ferry_value *callable);
 
 /* Zero a struct torch_rebuild and set store and findings to begin. */
 void torch_rebuild_release(struct torch_rebuild *rb);

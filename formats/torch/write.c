@@ -132,7 +132,8 @@ static int add_records(struct records *r, const struct torch_expander *x,
 
 static int write_archive(struct ferry_output *output,
 			 const struct torch_expander *x,
-			 struct ferry_source *pickle, struct ferry_error *err)
+			 struct ferry_source *pickle,
+			 struct ferry_findings *out, struct ferry_error *err)
 {
 	struct records r = { .err = err };
 	struct ferry_sink *sink;
@@ -144,6 +145,8 @@ static int write_archive(struct ferry_output *output,
 	e = ferry_output_open(output, NULL, &sink, err);
 	if (!e)
 		e = zip_writer_new(&r.zip, sink, ALIGN, err);
+	if (!e)
+		zip_writer_findings(r.zip, out);
 	if (!e)
 		e = add_records(&r, x, pickle);
 	if (!e)
@@ -178,7 +181,7 @@ int torch_write(struct ferry_document *doc, struct ferry_output *output,
 	if (!r)
 		r = pickle_write_source(doc->root, &pickle, &data, err);
 	if (!r)
-		r = write_archive(output, &x, data, err);
+		r = write_archive(output, &x, data, out, err);
 	ferry_source_unref(data);
 	torch_expander_release(&x);
 	return r;
@@ -195,6 +198,8 @@ int torch_losses(struct ferry_document *doc,
 	r = torch_expander_init(&x, doc, false, err);
 	if (!r)
 		r = torch_expander_report(&x, true, out, err);
+	if (!r)
+		r = torch_numpy_report(doc, out, err);
 	torch_expander_release(&x);
 	return r;
 }

@@ -39,6 +39,7 @@ struct zip_writer {
 	struct entry *entries;
 	size_t n, cap;
 	uint32_t align;
+	struct ferry_findings *findings;	/* may be NULL */
 };
 
 int zip_writer_new(struct zip_writer **out, struct ferry_sink *sink,
@@ -57,6 +58,11 @@ int zip_writer_new(struct zip_writer **out, struct ferry_sink *sink,
 	w->align = align;
 	*out = w;
 	return 0;
+}
+
+void zip_writer_findings(struct zip_writer *w, struct ferry_findings *out)
+{
+	w->findings = out;
 }
 
 void zip_writer_free(struct zip_writer *w)
@@ -215,6 +221,29 @@ static int lay_out(struct zip_writer *w, uint64_t *end, struct ferry_error *err)
 
 /* ---- data -------------------------------------------------------------- */
 
+/* The CRCs of the members, from those of their transfers. */
+static int take_crcs(struct zip_writer *w, const struct ferry_transfer *t,
+		     struct ferry_error *err)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct entry *e = &w->entries[i];
+
+		e->crc32 = ferry_crc32(0, e->head, e->nhead);
+		if (!e->src || !e->src_nbytes)
+			continue;
+		e->crc32 = ferry_crc32_combine(e->crc32, t->crc32,
+					       e->src_nbytes);
+		if (t++->crc32_differs &&
+		    ferry_findings_add(w->findings, FERRY_WARNING,
+				       "crc-mismatch", e->name,
+				       FERRY_NO_OFFSET, "the bytes of '%s' "
+				       "don't match their recorded CRC-32: "
+				       "the input may be damaged", e->name))
+			return ferry_fail_nomem(err, "findings");
+	}
+	return 0;
+}
+
 static int transfer(struct zip_writer *w, struct ferry_error *err)
 {
 	struct ferry_transfer *t;
@@ -237,16 +266,8 @@ static int transfer(struct zip_writer *w, struct ferry_error *err)
 		t[n++].trust_crc32 = true;
 	}
 	r = n ? ferry_sink_transfer(w->sink, t, n, err) : 0;
-	n = 0;
-	for (size_t i = 0; !r && i < w->n; i++) {
-		struct entry *e = &w->entries[i];
-
-		e->crc32 = ferry_crc32(0, e->head, e->nhead);
-		if (!e->src || !e->src_nbytes)
-			continue;
-		e->crc32 = ferry_crc32_combine(e->crc32, t[n++].crc32,
-					       e->src_nbytes);
-	}
+	if (!r)
+		r = take_crcs(w, t, err);
 	ferry_alloc_free(t);
 	return r;
 }

@@ -68,6 +68,9 @@ struct zip_writer;
 
 int zip_writer_new(struct zip_writer **out, struct ferry_sink *sink,
 		   uint32_t align, struct ferry_error *err);
+/* Where zip_writer_run() shall report, as warnings, the members whose bytes
+ * don't match the CRC recorded in their source; borrowed, may be NULL. */
+void zip_writer_findings(struct zip_writer *w, struct ferry_findings *out);
 void zip_writer_free(struct zip_writer *w);
 int zip_writer_add_memory(struct zip_writer *w, const char *name,
 			  const void *data, size_t n, struct ferry_error *err);

@@ -6,7 +6,7 @@
 #include "formats/torch/torch.h"
 
 static const char *const suffixes[] = {
-	".pt", ".pth", ".bin", ".ckpt", ".th", NULL,
+	".pt", ".pth", ".bin", ".ckpt", ".th", ".pth.tar", NULL,
 };
 static const char *const no_suffixes[] = { NULL };
 static const char *const script_suffixes[] = { ".ptl", NULL };

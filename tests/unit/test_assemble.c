@@ -251,6 +251,29 @@ Test(assemble, the_earlier_part_has_the_last_word)
 	check(st, want, 10);
 }
 
+/* In no order of offset, some side by side, some with gaps between. */
+Test(assemble, many_parts_apart_are_found_wherever_they_are)
+{
+	enum { N = 300 };
+	static const uint64_t shape[] = { 5 };
+	static const int64_t stride[] = { 1 };
+	static unsigned char want[N * 6];
+	unsigned char *bytes;
+	static struct ferry_part parts[N];
+	struct ferry_storage *st;
+	size_t i, at;
+
+	for (i = 0; i < N; i++) {
+		at = i * 7 % N * 6 + i % 2;
+		parts[i] = (struct ferry_part){ dense(FERRY_U8, 1, shape,
+						      &bytes), stride, at };
+		memcpy(want + at, bytes, 5);
+	}
+	cr_assert_eq(ferry_op_assemble(store, FERRY_U8, sizeof(want), parts, N,
+				       &st, NULL), 0);
+	check(st, want, 500);
+}
+
 Test(assemble, parts_of_other_sizes_may_tear_at_the_edges)
 {
 	static const uint64_t four[] = { 4 }, three[] = { 3 };

@@ -184,6 +184,19 @@ Test(npy, writes_what_numpy_writes_byte_by_byte)
 	remove_file(scratch_path("a.npy"));
 }
 
+Test(npy, records_become_a_dict_and_a_warning)
+{
+	struct ferry_document *doc;
+
+	doc = read_file(npy_read, corpus_path("numpy-2", "packed.npy"), NULL);
+	cr_assert_eq(doc->root->kind, FERRY_DICT);
+	cr_assert_eq(ferry_findings_count_level(doc->findings, FERRY_WARNING),
+		     1);
+	cr_expect_str_eq(ferry_findings_get(doc->findings, 0)->code,
+			 "numpy-type");
+	ferry_document_free(doc);
+}
+
 Test(npy, writes_bfloat16_as_untyped_or_as_float32)
 {
 	const struct numpy_write_options f32 = { .bf16_as_f32 = true };

@@ -398,6 +398,16 @@ Test(npz, a_storage_made_up_of_air_is_a_limit)
 	cr_expect_eq(read_document(DOCUMENT("\"w\",\"storage\":1,"
 					    "\"nbytes\":1000000000000000"),
 				   &err), FERRY_LIMIT, "%s", err.text);
+	ferry_error_clear(&err);
+	/* Each by itself is small enough. */
+	cr_expect_eq(read_document("{\"$ferry\":1,\"document\":["
+				   "{\"$tensor\":\"w\",\"storage\":1,"
+				   "\"nbytes\":2147483648},"
+				   "{\"$tensor\":\"w\",\"storage\":2,"
+				   "\"nbytes\":2147483648},"
+				   "{\"$tensor\":\"w\",\"storage\":3,"
+				   "\"nbytes\":2147483648}]}", &err),
+		     FERRY_LIMIT, "%s", err.text);
 }
 
 Test(npz, little_archives_that_become_much_memory_are_limits)

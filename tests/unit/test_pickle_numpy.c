@@ -187,6 +187,20 @@ Test(pickle_numpy, what_is_no_plain_array_stays_an_object)
 			  "\x87R.")->kind, FERRY_OBJECT);
 }
 
+Test(pickle_numpy, five_states_are_not_one_of_five)
+{
+	const struct ferry_value *v;
+
+	v = READ("\x80\x02" "cnumpy.core.multiarray\n_reconstruct\n"
+		 "cnumpy\nndarray\nK\x00\x85" "C\x01" "b\x87R"
+		 "K\x01" "b" "K\x01\x85" "b"
+		 "cnumpy\ndtype\nX\x02\0\0\0u1\x89\x88\x87Rb"
+		 "\x89" "b" "C\x01\x07" "b.");
+	cr_assert_eq(v->kind, FERRY_OBJECT);
+	cr_expect(v->u.object->flags & FERRY_STATES);
+	cr_expect_eq(v->u.object->state->u.list.n, 5);
+}
+
 Test(pickle_numpy, shapes_whose_product_overflows_stay_objects)
 {
 	cr_expect_eq(READ(ARRAY("\x8a\x08\0\0\0\0\0\0\0\x40"

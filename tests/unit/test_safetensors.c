@@ -12,6 +12,7 @@
 #include <criterion/criterion.h>
 
 #include <ferry/sys/alloc.h>
+#include <ferry/sys/buffer.h>
 #include <ferry/sys/bytes.h>
 
 #include "core/registry/option.h"
@@ -422,6 +423,37 @@ Test(safetensors, storage_longer_than_its_tensors)
 	ferry_document_free(back);
 }
 
+/* Each by itself is small enough to be made up. */
+Test(safetensors, storages_that_together_are_made_up_of_air)
+{
+	static const char json[] =
+		"{\"__metadata__\":{\"ferry.document\":\"{\\\"$ferry\\\":1,"
+		"\\\"document\\\":[";
+	struct ferry_buffer b = FERRY_BUFFER_INIT;
+	struct ferry_document *back;
+	unsigned char length[8];
+	FILE *file;
+
+	ferry_buffer_add_str(&b, json);
+	for (int i = 0; i < 3; i++)
+		ferry_buffer_printf(&b, "%s{\\\"$tensor\\\":\\\"w\\\","
+				    "\\\"storage\\\":%d,\\\"nbytes\\\":"
+				    "2147483648}", i ? "," : "", i);
+	ferry_buffer_add_str(&b, "]}\"},\"w\":{\"dtype\":\"F32\",\"shape\":"
+			     "[1],\"data_offsets\":[0,4]}}");
+	ferry_put_le64(length, b.n);
+	file = fopen("air.safetensors", "wb");
+	fwrite(length, 1, 8, file);
+	fwrite(b.data, 1, b.n, file);
+	fwrite("data", 1, 4, file);
+	fclose(file);
+	ferry_buffer_release(&b);
+	cr_assert_eq(read_file("air.safetensors", &back), FERRY_LIMIT, "%s",
+		     err.text);
+	cr_assert(strstr(err.text, "gaps=any"));
+	ferry_document_free(back);
+}
+
 Test(safetensors, storage_hardly_looked_at)
 {
 	struct ferry_storage *st;
@@ -627,7 +659,7 @@ Test(safetensors, metadata_of_others_goes_along)
 	set("a", vector(FERRY_F32, 2));
 	ferry_dict_set_str(store, metadata, "author",
 			   ferry_cstring(store, "me"));
-	ferry_dict_set_str(store, metadata, "format",
+	ferry_dict_set_str(store, about, "format",
 			   ferry_cstring(store, "mlx"));
 	ferry_dict_set_str(store, metadata, "n", ferry_int(store, 3));
 	ferry_dict_set_str(store, about, "metadata", metadata);
@@ -637,14 +669,29 @@ Test(safetensors, metadata_of_others_goes_along)
 	cr_assert_eq(read_file("a.safetensors", &back), 0);
 	metadata = ferry_dict_get(back->about, "metadata");
 	cr_assert(ferry_value_is(ferry_dict_get(metadata, "author"), "me"));
-	cr_assert(ferry_value_is(ferry_dict_get(metadata, "format"), "mlx"));
+	cr_assert_not(ferry_dict_get(metadata, "format"));
+	cr_assert(ferry_value_is(ferry_dict_get(back->about, "format"),
+				 "mlx"));
 	cr_assert(ferry_value_is(ferry_dict_get(metadata, "n"), "3"));
 	ferry_document_free(back);
 	doc->format = "torch";
 	cr_assert_eq(write_file("a.safetensors", NULL), 0);
 	cr_assert_eq(read_file("a.safetensors", &back), 0);
-	metadata = ferry_dict_get(back->about, "metadata");
-	cr_assert_eq(metadata->u.dict.n, 1);
+	cr_assert_not(ferry_dict_get(back->about, "metadata"));
+	cr_assert(ferry_value_is(ferry_dict_get(back->about, "format"), "pt"));
+	ferry_document_free(back);
+}
+
+Test(safetensors, ferrys_own_metadata_is_no_metadata_of_others)
+{
+	struct ferry_document *back;
+
+	set("b", vector(FERRY_F32, 2));
+	set("a", ferry_int(store, 1));
+	cr_assert_eq(write_file("a.safetensors", NULL), 0);
+	cr_assert(is_kept("a.safetensors"));
+	cr_assert_eq(read_file("a.safetensors", &back), 0);
+	cr_assert_not(ferry_dict_get(back->about, "metadata"));
 	ferry_document_free(back);
 }
 

@@ -298,6 +298,92 @@ Test(torch, calls_of_any_name_are_data)
 	expect_floats("w", counting, 6);
 }
 
+#define SEED "../fuzz/torch/"
+
+/* What a storage that was given a state or items has become. */
+static const struct ferry_object *changed_storage(const char *path)
+{
+	const struct ferry_object *o;
+
+	cr_assert_eq(at(path)->kind, FERRY_OBJECT);
+	o = at(path)->u.object;
+	cr_assert_eq(o->form, FERRY_FORM_SELF);
+	cr_assert_eq(o->args->u.list.items[0]->kind, FERRY_STORAGE);
+	cr_assert_eq(o->args->u.list.items[0]->u.st.storage->nbytes, 16);
+	return o;
+}
+
+Test(torch, a_storage_given_a_state_is_the_same_when_named_again)
+{
+	must_read(torch_read, SEED "storage_given_state");
+	cr_assert_not_null(changed_storage("0")->state);
+	cr_assert_eq(at("0"), at("1"));
+	close_file();
+	must_read(torch_read, SEED "storage_given_state_int");
+	cr_assert_eq(changed_storage("0")->state->u.i, 1);
+	cr_assert_eq(at("0"), at("1"));
+}
+
+Test(torch, a_call_over_a_storage_with_items_is_left_as_it_is)
+{
+	must_read(torch_read, SEED "storage_given_items");
+	cr_assert_not_null(changed_storage("0")->list);
+	cr_assert_eq(at("1")->kind, FERRY_OBJECT);
+	cr_assert_eq(at("1")->u.object->args->u.list.items[0], at("0"));
+	close_file();
+	must_read(torch_read, SEED "storage_given_pairs");
+	cr_assert_not_null(changed_storage("0")->dict);
+	cr_assert_eq(at("1")->u.object->args->u.list.items[0], at("0"));
+}
+
+Test(torch, rebuilds_of_rebuilds_from_a_type_are_left_as_they_are)
+{
+	int r;
+
+	must_read(torch_read, SEED "from_type_in_from_type");
+	cr_assert_eq(doc->root->kind, FERRY_OBJECT);
+	cr_assert_lt(doc->root->u.object->payload, 0);
+	cr_assert_eq(doc->root->u.object->args->u.list.items[2]->kind,
+		     FERRY_TUPLE);
+	close_file();
+	r = try_read(torch_read, SEED "from_type_nested");
+	cr_assert(!r || r == FERRY_LIMIT, "%d %s", r, err.text);
+}
+
+Test(torch, names_are_compared_to_their_end)
+{
+	static const char *const others[] = { "0", "1", "2", "3", "4", "6" };
+
+	must_read(torch_read, SEED "names_with_nul");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		cr_assert_eq(at(others[i])->kind, FERRY_OBJECT, "%s",
+			     others[i]);
+	cr_assert_eq(at("5")->kind, FERRY_TENSOR);
+}
+
+Test(torch, arguments_may_be_objects_without_a_class)
+{
+	must_fail(torch_read, SEED "size_extension", FERRY_MALFORMED,
+		  "size and stride");
+	must_read(torch_read, SEED "hooks_extension");
+	cr_assert_eq(torch_extra("0", "hooks")->kind, FERRY_OBJECT);
+}
+
+Test(torch, four_states_are_not_one_of_four)
+{
+	must_read(torch_read, SEED "four_states");
+	cr_assert_eq(at("0")->kind, FERRY_OBJECT);
+	cr_assert(at("0")->u.object->flags & FERRY_STATES);
+}
+
+Test(torch, a_big_endian_storage_named_with_more_is_swapped_in_full)
+{
+	must_read(torch_read, SEED "big_endian_grows");
+	expect_floats("0", counting, 2);
+	expect_floats("1", counting, 4);
+	cr_assert_eq(tensor_at("0")->storage, tensor_at("1")->storage);
+}
+
 /* ---- probes ------------------------------------------------------------ */
 
 static void fill_probe(struct ferry_probe *p, uint8_t *head, uint8_t *tail,
@@ -559,6 +645,40 @@ Test(torch, a_script_is_a_loss_and_a_state_dict_is_none)
 	cr_assert_eq(torch_losses(doc, NULL, f, &err), 0);
 	cr_assert_eq(ferry_findings_count_level(f, FERRY_WARNING), 1);
 	cr_assert_str_eq(ferry_findings_get(f, 0)->code, "torchscript");
+	ferry_findings_free(f);
+}
+
+/* An extra {"numpy": {key: "<U4"}} */
+static void note_numpy(struct ferry_value *tensor, const char *key)
+{
+	struct ferry_value *numpy = ferry_dict(doc->store, 1);
+	struct ferry_value *extra = ferry_dict(doc->store, 1);
+
+	ferry_dict_set_str(doc->store, numpy, key,
+			   ferry_cstring(doc->store, "<U4"));
+	ferry_dict_set_str(doc->store, extra, "numpy", numpy);
+	tensor->u.tensor->extra = extra;
+}
+
+Test(torch, arrays_of_texts_are_a_loss_and_those_of_pickles_are_none)
+{
+	struct ferry_places places;
+	struct ferry_value *tensor;
+	struct ferry_findings *f;
+
+	cr_assert_eq(ferry_findings_new(&f, &err), 0);
+	must_read(torch_read, "state_dict.pt");
+	cr_assert_eq(ferry_places_init(&places, doc, &err), 0);
+	tensor = places.items[0].value;
+	ferry_places_release(&places);
+	note_numpy(tensor, "rebuild");
+	cr_assert_eq(torch_losses(doc, NULL, f, &err), 0);
+	cr_assert_eq(ferry_findings_count(f), 0);
+	note_numpy(tensor, "descr");
+	cr_assert_eq(torch_losses(doc, NULL, f, &err), 0);
+	cr_assert_eq(ferry_findings_count_level(f, FERRY_WARNING), 1);
+	cr_assert_str_eq(ferry_findings_get(f, 0)->code, "numpy-type");
+	cr_assert(strstr(ferry_findings_get(f, 0)->text, "(<U4)"));
 	ferry_findings_free(f);
 }
 

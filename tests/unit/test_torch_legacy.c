@@ -80,6 +80,28 @@ Test(torch_legacy, refuses_damaged_streams)
 	must_fail(torch_legacy_read, "basic.pt", FERRY_MALFORMED, "");
 }
 
+Test(torch_legacy, a_storage_given_a_state_is_the_same_when_named_again)
+{
+	const struct ferry_object *o;
+
+	must_read(torch_legacy_read, "../fuzz/torch/legacy_storage_given_state");
+	cr_assert_eq(at("0"), at("1"));
+	cr_assert_eq(at("0")->kind, FERRY_OBJECT);
+	o = at("0")->u.object;
+	cr_assert_eq(o->form, FERRY_FORM_SELF);
+	cr_assert_eq(o->args->u.list.items[0]->u.st.storage->nbytes, 16);
+	cr_assert_eq(at("2")->kind, FERRY_STORAGE);
+	cr_assert_eq(at("2")->u.st.storage->nbytes, 8);
+}
+
+Test(torch_legacy, a_view_given_a_state_is_the_same_when_named_again)
+{
+	must_read(torch_legacy_read, "../fuzz/torch/legacy_view_given_state");
+	cr_assert_eq(at("0"), at("1"));
+	cr_assert_eq(at("0")->kind, FERRY_OBJECT);
+	expect_floats("2", counting, 4);
+}
+
 Test(torch_legacy, scans_all_its_pickles)
 {
 	struct ferry_input in = { .path = "" };

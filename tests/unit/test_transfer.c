@@ -235,7 +235,7 @@ Test(transfer, chunks_are_kept_within_memory)
 	ferry_source_unref(src);
 }
 
-Test(transfer, recorded_crc_is_trusted_when_asked)
+Test(transfer, recorded_crc_is_checked_where_the_bytes_are_seen)
 {
 	struct ferry_work work = { .no_sync = true };
 	struct ferry_source *known;
@@ -253,7 +253,8 @@ Test(transfer, recorded_crc_is_trusted_when_asked)
 				      NULL), 0);
 	cr_assert_eq(ferry_output_open(o, NULL, &s, NULL), 0);
 	cr_assert_eq(ferry_sink_transfer(s, t, 2, NULL), 0);
-	cr_assert_eq(t[0].crc32, 0x1234);
+	cr_assert(t[0].crc32_differs);
+	cr_assert_eq(t[0].crc32, crc32(0, data, 1 << 20));
 	cr_assert_eq(t[1].crc32, crc32(0, data, (1 << 20) - 1));
 	ferry_output_free(o);
 	ferry_source_unref(known);
@@ -397,4 +398,47 @@ Test(transfer, failing_allocations_end_cleanly)
 	}
 	cr_assert_lt(nth, 30);
 	cr_assert_gt(nth, 2);
+}
+
+static void begin_output(struct ferry_work *work)
+{
+	cr_assert_eq(ferry_output_new(&o, in_dir("out"), true, NULL, 0, work,
+				      NULL), 0);
+	cr_assert_eq(ferry_output_open(o, NULL, &s, NULL), 0);
+}
+
+/* Through memory, for kernel copies take the record's word. */
+Test(transfer, bytes_that_belie_their_recorded_crc_are_told)
+{
+	struct ferry_work work = { .no_sync = true, .no_clone = true };
+	uint32_t truth = crc32(0, data, 1 << 20);
+	struct ferry_source *wrong, *right;
+	struct ferry_transfer t[4];
+
+	cr_assert_eq(ferry_source_range_crc32(&wrong, file, 0, 1 << 20, ~truth,
+					      "w", NULL), 0);
+	cr_assert_eq(ferry_source_range_crc32(&right, file, 0, 1 << 20, truth,
+					      "r", NULL), 0);
+	t[0] = (struct ferry_transfer){ .source = wrong, .nbytes = 1 << 20,
+					.want_crc32 = true,
+					.trust_crc32 = true };
+	t[1] = (struct ferry_transfer){ .source = wrong, .nbytes = 1 << 20,
+					.sink_offset = 1 << 20,
+					.check_crc32 = true };
+	t[2] = t[1];
+	t[2].source = right;
+	t[2].sink_offset = 2 << 20;
+	t[3] = t[1];
+	t[3].nbytes--;
+	t[3].sink_offset = 3 << 20;
+	begin_output(&work);
+	cr_assert_eq(ferry_sink_transfer(s, t, 4, NULL), 0);
+	cr_assert(t[0].crc32_differs);
+	cr_assert_eq(t[0].crc32, truth);
+	cr_assert(t[1].crc32_differs);
+	cr_assert(!t[2].crc32_differs);
+	cr_assert(!t[3].crc32_differs);
+	ferry_output_free(o);
+	ferry_source_unref(wrong);
+	ferry_source_unref(right);
 }

@@ -523,10 +523,15 @@ Test(zip, without_alignment_there_is_no_padding)
 		     ZIP_ENTRY_BYTES + 1 + ZIP_END_BYTES);
 }
 
-Test(zip, a_recorded_crc_is_carried_over)
+Test(zip, a_recorded_crc_is_checked_where_the_bytes_are_seen)
 {
+	const struct ferry_finding *f;
+	struct ferry_findings *found;
 	struct ferry_source *bytes, *src;
 	struct written x = start(64);
+
+	cr_assert_eq(ferry_findings_new(&found, &err), 0);
+	zip_writer_findings(x.w, found);
 
 	cr_assert_eq(ferry_source_from_memory(&bytes, "hello", 5, "b", &err),
 		     0);
@@ -537,7 +542,14 @@ Test(zip, a_recorded_crc_is_carried_over)
 	ferry_source_unref(src);
 	ferry_source_unref(bytes);
 	finish_and_open(&x);
-	cr_assert_eq(zip_member(zip, 0)->crc32, 0x1234);
+	cr_assert_eq(zip_member(zip, 0)->crc32,
+		     crc32(0, (const void *)"hello", 5));
+	cr_assert_eq(ferry_findings_count(found), 1);
+	f = ferry_findings_get(found, 0);
+	cr_assert_eq(f->level, FERRY_WARNING);
+	cr_assert_str_eq(f->code, "crc-mismatch");
+	cr_assert_str_eq(f->path, "a");
+	ferry_findings_free(found);
 }
 
 Test(zip, writes_seventy_thousand_members)

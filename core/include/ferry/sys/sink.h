@@ -108,9 +108,15 @@ struct ferry_transfer {
 	uint64_t sink_offset;
 	bool want_crc32;
 	/* Use the CRC the source has on record (then the bytes need not be
-	 * seen); otherwise it is computed. */
+	 * seen); otherwise it is computed.  Where all bytes pass through
+	 * memory anyway, the record is checked against them. */
 	bool trust_crc32;
-	uint32_t crc32;		/* out, when wanted */
+	/* Check so even if no CRC is wanted. */
+	bool check_crc32;
+	uint32_t crc32;		/* out, when wanted: of the bytes, if seen */
+	/* Out: the source has a CRC on record for exactly this range, and the
+	 * bytes don't match it. */
+	bool crc32_differs;
 };
 
 /*

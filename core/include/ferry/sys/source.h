@@ -38,7 +38,8 @@ struct ferry_source_ops {
 			      size_t n);
 	/* Optional: bytes best asked for at a time (a strided source wants
 	 * large reads); 0 or absent: any; FERRY_CHUNK_FORWARDS: any, but in
-	 * order and by one thread (a deflated stream). */
+	 * order and by one thread (a deflated stream).  Asked often: it must
+	 * cost the same however much the source is put together from. */
 	size_t (*chunk)(struct ferry_source *src);
 	/* Release what it holds and src itself (not src->name).  May be NULL:
 	 * src came from ferry_alloc() and holds nothing. */
