@@ -8,6 +8,7 @@
 #include "cli/job.h"
 #include "cli/json_out.h"
 #include "cli/losses.h"
+#include "cli/outlet.h"
 #include "cli/outline.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -20,6 +21,7 @@ static void print_remarks(const struct cli *c, const struct ferry_plan *p)
 {
 	const struct ferry_finding *f;
 
+	cli_warn_all(c, NULL, ferry_plan_warnings(p), FERRY_NOTE);
 	for (size_t i = 0; (f = ferry_findings_get(ferry_plan_findings(p), i));
 	     i++)
 		cli_warn(c, NULL, f);
@@ -34,7 +36,7 @@ static void print_summary(const struct cli *c, const struct cli_job *j,
 	if (c->quiet || c->json)
 		return;
 	fputs("ferry: wrote ", stderr);
-	cli_puts(stderr, j->job.output);
+	cli_outlet_print(stderr, j->job.output);
 	fprintf(stderr, ": %s tensor%s, %s in %.2f s",
 		cli_count(a, sum->n_tensors), cli_plural(sum->n_tensors),
 		cli_bytes(b, nbytes), seconds);

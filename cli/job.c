@@ -7,10 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/losses.h"
 #include "cli/memory.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/text.h"
+
+#define MEMORY_LEAST (UINT64_C(1) << 20)
+#define KIND_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 enum {
 	FROM = 1,
@@ -92,7 +96,8 @@ const struct cli_option cli_job_options[] = {
 	  "none is named" },
 	{ OVERWRITE, "overwrite", 0, NULL, "replace an existing output" },
 	{ MAX_MEMORY, "max-memory", 0, "SIZE",
-	  "memory for buffers beside the document; 256MiB when not given" },
+	  "memory for buffers beside the document, 1MiB or more; 256MiB when "
+	  "not given" },
 	{ THREADS, "threads", 'j', "N",
 	  "worker threads; one per core when not given" },
 	{ 0 },
@@ -208,6 +213,15 @@ static int take_size(struct cli *c, const char *option, const char *arg,
 	return cli_usage(c, "--%s needs a size, such as 512MiB or 5GB", option);
 }
 
+static int take_memory(struct cli *c, struct cli_job *j, const char *arg)
+{
+	if (take_size(c, "max-memory", arg, &j->run.max_memory))
+		return CLI_USAGE;
+	if (j->run.max_memory >= MEMORY_LEAST)
+		return CLI_END;
+	return cli_usage(c, "--max-memory needs 1MiB or more");
+}
+
 static int take_shared(struct cli *c, struct cli_job *j, const char *arg)
 {
 	static const char *const words[] = { "keep", "copy", "first",
@@ -221,8 +235,11 @@ static int take_shared(struct cli *c, struct cli_job *j, const char *arg)
 	return cli_usage(c, "--shared needs keep, copy, first or error");
 }
 
-static int take_losses(struct cli_job *j, const char *arg)
+static int take_losses(struct cli *c, struct cli_job *j, const char *arg)
 {
+	if (arg && arg[strspn(arg, KIND_LETTERS ",")])
+		return cli_usage(c, "--allow-loss needs kinds as plan names "
+				 "them, such as objects or dtype,values");
 	if (!arg || !*arg)
 		j->job.allow_all_losses = true;
 	while (arg && *arg) {
@@ -330,11 +347,11 @@ int cli_job_take(struct cli *c, struct cli_job *j, int id, const char *arg)
 	case COMPACT:
 		return take_setting(j, "compact", "yes");
 	case ALLOW_LOSS:
-		return take_losses(j, arg);
+		return take_losses(c, j, arg);
 	case SHARED:
 		return take_shared(c, j, arg);
 	case MAX_MEMORY:
-		return take_size(c, "max-memory", arg, &j->run.max_memory);
+		return take_memory(c, j, arg);
 	case THREADS:
 		return take_threads(c, j, arg);
 	default:
@@ -407,8 +424,10 @@ int cli_job_plan(struct cli *c, const struct cli_job *j,
 
 	if (status)
 		return status;
-	if (!ferry_plan_new(out, c->session, &j->job, &err))
+	if (!ferry_plan_new(out, c->session, &j->job, &err)) {
+		cli_note_unmet_losses(c, &j->job, *out);
 		return CLI_DONE;
+	}
 	status = cli_failed(c, is_about(&err, j->job.output) ? NULL :
 			    j->job.inputs[0], &err);
 	hint_at_mixup(c, &j->job);

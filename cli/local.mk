@@ -31,6 +31,8 @@ cli_ferry_SOURCES = \
 	cli/memory.c \
 	cli/memory.h \
 	cli/models.c \
+	cli/outlet.c \
+	cli/outlet.h \
 	cli/outline.c \
 	cli/outline.h \
 	cli/overview.c \
@@ -73,6 +75,9 @@ cli_ferry_CFLAGS = \
 	$(AM_CFLAGS) \
 	$(JANSSON_CFLAGS) \
 	$(NULL)
+# Linked for the build tree at once: otherwise the first runs of parallel
+# tests race to do it.
+cli_ferry_LDFLAGS = $(AM_LDFLAGS) -no-fast-install
 cli_ferry_LDADD = \
 	core/libferry.la \
 	$(JANSSON_LIBS) \

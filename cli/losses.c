@@ -26,9 +26,20 @@ bool cli_is_refused(const struct ferry_job *job, const struct ferry_finding *f)
 	return true;
 }
 
-/* The kinds of the refused losses, each once, joined by ",". */
+static bool is_kind(const struct ferry_finding *f, const char *kind)
+{
+	return !strcmp(f->code, kind);
+}
+
+/* Not asked for: it is a choice of the command line, taken back there. */
+static bool is_choice(const struct ferry_finding *f)
+{
+	return is_kind(f, "shared");
+}
+
+/* The kinds of the losses (refused: those alone), each once, joined by ",". */
 static char *list_kinds(const struct ferry_job *job,
-			const struct ferry_findings *all)
+			const struct ferry_findings *all, bool refused)
 {
 	const struct ferry_finding *f;
 	char *list = cli_copy(""), *more;
@@ -37,7 +48,8 @@ static char *list_kinds(const struct ferry_job *job,
 		size_t n = strlen(f->code);
 		const char *at = list;
 
-		if (!cli_is_refused(job, f))
+		if (refused ? !cli_is_refused(job, f) || is_choice(f) :
+			      !cli_is_loss(f))
 			continue;
 		while ((at = strstr(at, f->code)) &&
 		       ((at != list && at[-1] != ',') ||
@@ -52,13 +64,48 @@ static char *list_kinds(const struct ferry_job *job,
 	return list;
 }
 
+static bool is_refused_kind(const struct ferry_job *job,
+			    const struct ferry_findings *all, const char *kind)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++)
+		if (is_kind(f, kind) && cli_is_refused(job, f))
+			return true;
+	return false;
+}
+
+static void print_hints(const struct cli *c, const struct ferry_job *job,
+			const struct ferry_findings *all)
+{
+	const char *verb = c->verb->name;
+	char *kinds = list_kinds(job, all, true);
+
+	if (is_refused_kind(job, all, "shared"))
+		fprintf(stderr, "hint: ferry %s --shared=copy gives each name "
+			"its own data, --shared=first leaves the others out\n",
+			verb);
+	if (!job->weights && is_refused_kind(job, all, "torchscript"))
+		fprintf(stderr, "hint: ferry %s --weights takes the module's "
+			"weights alone, which torch.load can make\n", verb);
+	if (!strcmp(kinds, "dtype"))
+		fprintf(stderr, "hint: ferry %s --allow-loss=dtype casts them; "
+			"--cast=DTYPE chooses to what\n", verb);
+	else if (*kinds)
+		fprintf(stderr, "hint: ferry %s --allow-loss=%s goes on "
+			"%s\n", verb, kinds,
+			is_refused_kind(job, all, "torchscript") ||
+			is_refused_kind(job, all, "dtype") ?
+			"all the same" : "without them");
+	free(kinds);
+}
+
 void cli_print_losses(const struct cli *c, const char *path,
 		      const struct ferry_job *job, const struct ferry_plan *p)
 {
 	const struct ferry_findings *all = ferry_plan_findings(p);
 	size_t n = ferry_plan_refused(p);
 	const struct ferry_finding *f;
-	char *kinds;
 
 	fflush(stdout);
 	fputs("ferry: ", stderr);
@@ -68,13 +115,43 @@ void cli_print_losses(const struct cli *c, const char *path,
 		if (!cli_is_refused(job, f))
 			continue;
 		fprintf(stderr, "  %s: ", f->code);
-		if (*f->path)
-			fprintf(stderr, "%s: ", f->path);
-		fprintf(stderr, "%s (--allow-loss=%s)\n", f->text, f->code);
+		if (*f->path) {
+			cli_put_message(stderr, f->path);
+			fputs(": ", stderr);
+		}
+		cli_put_message(stderr, f->text);
+		if (!is_choice(f))
+			fprintf(stderr, " (--allow-loss=%s)", f->code);
+		fputc('\n', stderr);
 	}
-	kinds = list_kinds(job, all);
-	if (*kinds)
-		fprintf(stderr, "hint: ferry %s --allow-loss=%s goes on "
-			"without them\n", c->verb->name, kinds);
+	print_hints(c, job, all);
+}
+
+static bool is_met(const struct ferry_findings *all, const char *kind)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++)
+		if (cli_is_loss(f) && is_kind(f, kind))
+			return true;
+	return false;
+}
+
+void cli_note_unmet_losses(const struct cli *c, const struct ferry_job *job,
+			   const struct ferry_plan *p)
+{
+	const struct ferry_findings *all = ferry_plan_findings(p);
+	char *kinds;
+
+	if (c->quiet)
+		return;
+	kinds = list_kinds(job, all, false);
+	for (size_t i = 0; i < job->n_allow_loss; i++)
+		if (!is_met(all, job->allow_loss[i]))
+			fprintf(stderr, "ferry: note: --allow-loss=%s: no loss "
+				"here is of that kind (%s%s)\n",
+				job->allow_loss[i],
+				*kinds ? "kinds here: " : "nothing is lost",
+				kinds);
 	free(kinds);
 }

@@ -93,5 +93,7 @@ json_t *cli_json_plan(const struct ferry_job *job, const struct ferry_plan *p)
 	cli_json_set(json, "losses", losses_json(job, p));
 	cli_json_set(json, "refused", cli_json_uint(ferry_plan_refused(p)));
 	cli_json_set(json, "notes", notes_json(p));
+	cli_json_set(json, "warnings",
+		     cli_json_findings(ferry_plan_warnings(p), FERRY_NOTE));
 	return json;
 }

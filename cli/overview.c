@@ -165,18 +165,31 @@ static void put_type(const struct cli_overview *o)
 	}
 }
 
+/* "4 tensors", and how many names they have where that differs. */
+static void put_count(const struct cli_sum *sum, const char *before,
+		      const char *after)
+{
+	char n[CLI_NUMBER_CAP];
+
+	printf("%s tensor%s", cli_count(n, sum->n_tensors),
+	       cli_plural(sum->n_tensors));
+	if (sum->n_names > sum->n_tensors)
+		printf("%s%s names%s", before, cli_count(n, sum->n_names),
+		       after);
+}
+
 static void put_sum(const struct cli_sum *sum)
 {
-	char a[CLI_NUMBER_CAP], b[CLI_NUMBER_CAP], c[CLI_NUMBER_CAP];
+	char size[CLI_NUMBER_CAP];
 
-	printf("%s in %s tensor%s, %s\n", cli_count(a, sum->nelem),
-	       cli_count(b, sum->n_tensors), cli_plural(sum->n_tensors),
-	       cli_bytes(c, sum->nbytes));
+	printf("%s in ", cli_count(size, sum->nelem));
+	put_count(sum, " (", ")");
+	printf(", %s\n", cli_bytes(size, sum->nbytes));
 }
 
 static void put_dtypes(const struct cli_survey *s)
 {
-	char a[CLI_NUMBER_CAP], b[CLI_NUMBER_CAP];
+	char size[CLI_NUMBER_CAP];
 	const char *between = "";
 
 	put_key("dtypes");
@@ -185,10 +198,11 @@ static void put_dtypes(const struct cli_survey *s)
 
 		if (!sum->n_tensors)
 			continue;
-		printf("%s%s %s (%s tensor%s)", between,
+		printf("%s%s %s (", between,
 		       ferry_dtype_name((enum ferry_dtype)d),
-		       cli_bytes(a, sum->nbytes), cli_count(b, sum->n_tensors),
-		       cli_plural(sum->n_tensors));
+		       cli_bytes(size, sum->nbytes));
+		put_count(sum, ", ", "");
+		putchar(')');
 		between = ", ";
 	}
 	putchar('\n');
@@ -273,6 +287,7 @@ static json_t *sum_json(const struct cli_sum *sum)
 	json_t *json = json_object();
 
 	cli_json_set(json, "tensors", cli_json_uint(sum->n_tensors));
+	cli_json_set(json, "names", cli_json_uint(sum->n_names));
 	cli_json_set(json, "elements", cli_json_uint(sum->nelem));
 	cli_json_set(json, "nbytes", cli_json_uint(sum->nbytes));
 	return json;

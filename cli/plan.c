@@ -8,6 +8,7 @@
 #include "cli/job.h"
 #include "cli/json_out.h"
 #include "cli/losses.h"
+#include "cli/outlet.h"
 #include "cli/outline.h"
 #include "cli/report.h"
 #include "cli/table.h"
@@ -62,9 +63,13 @@ static void print_findings(const struct ferry_job *job,
 		else
 			printf("%s: %s", f->level == FERRY_NOTE ?
 			       "note" : "warning", f->code);
-		if (*f->path)
-			printf(": %s", f->path);
-		printf(": %s\n", f->text);
+		if (*f->path) {
+			fputs(": ", stdout);
+			cli_put_message(stdout, f->path);
+		}
+		fputs(": ", stdout);
+		cli_put_message(stdout, f->text);
+		putchar('\n');
 	}
 }
 
@@ -81,20 +86,38 @@ static void print_plan(const struct ferry_job *job, const struct ferry_plan *p)
 	print_findings(job, p);
 }
 
+static void print_json(const struct cli_job *j, const struct ferry_plan *p,
+		       const struct ferry_error *blocked)
+{
+	json_t *json = cli_json_plan(&j->job, p);
+
+	if (blocked->code)
+		cli_json_set(json, "blocked", cli_json_text(blocked->text));
+	cli_json_print(json);
+}
+
 static int print(struct cli *c, struct cli_job *j)
 {
+	struct ferry_error blocked = FERRY_ERROR_INIT;
 	struct ferry_plan *p = NULL;
 	int status = cli_job_plan(c, j, &p);
+	struct cli plain = *c;
 
 	if (status)
 		return status;
+	plain.json = false;
+	cli_outlet_check(&j->job, &blocked);
 	if (c->json)
-		cli_json_print(cli_json_plan(&j->job, p));
+		print_json(j, p, &blocked);
 	else
 		print_plan(&j->job, p);
+	if (!c->json)
+		cli_warn_all(c, NULL, ferry_plan_warnings(p), FERRY_NOTE);
 	if (ferry_plan_refused(p)) {
 		cli_print_losses(c, j->job.inputs[0], &j->job, p);
 		status = CLI_REFUSED;
+	} else if (blocked.code) {
+		status = cli_failed(&plain, j->job.output, &blocked);
 	}
 	ferry_plan_free(p);
 	return status;
@@ -128,7 +151,8 @@ const struct cli_verb cli_plan = {
 	.summary = "print the steps, losses and sizes of a conversion; read no "
 		   "tensor data",
 	.detail = "Takes what convert takes. The exit status is 3 "
-		  "when the conversion would be refused.",
+		  "when the conversion would be refused, and convert's when "
+		  "the output could not be written there.",
 	.tables = (const struct cli_option *const[]){ cli_job_options,
 						      cli_run_options, NULL },
 	.min_operands = 1,

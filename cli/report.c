@@ -81,7 +81,8 @@ int cli_failed(const struct cli *c, const char *file,
 		cli_puts(stderr, file);
 		fputs(": ", stderr);
 	}
-	fputs(*err->text ? err->text : ferry_code_name(err->code), stderr);
+	cli_put_message(stderr, *err->text ? err->text :
+			ferry_code_name(err->code));
 	put_place(stderr, err->text, err->offset);
 	fputc('\n', stderr);
 	if (hint)
@@ -107,9 +108,11 @@ void cli_warn(const struct cli *c, const char *file,
 		cli_puts(stderr, file);
 		fputs(": ", stderr);
 	}
-	if (f->path && *f->path && !strstr(f->text, f->path))
-		fprintf(stderr, "%s: ", f->path);
-	fputs(f->text, stderr);
+	if (f->path && *f->path && !strstr(f->text, f->path)) {
+		cli_put_message(stderr, f->path);
+		fputs(": ", stderr);
+	}
+	cli_put_message(stderr, f->text);
 	put_place(stderr, f->text, f->offset);
 	fputc('\n', stderr);
 }

@@ -153,7 +153,8 @@ const struct cli_verb cli_scan = {
 	.detail = "Nothing is imported, called or evaluated. The "
 		  "exit status is 0 for every file that can be read, "
 		  "whatever it names, unless --strict is given; 5 "
-		  "when only some could be read.",
+		  "when only some could be read. --json prints one object "
+		  "per file, each on a line (JSON lines).",
 	.tables = (const struct cli_option *const[]){ options, NULL },
 	.min_operands = 1,
 	.run = run,

@@ -61,16 +61,29 @@ static void add(struct cli_sum *sum, const struct ferry_tensor *t)
 	sum->nbytes += ferry_tensor_nbytes(t);
 }
 
+/* Data that no tensor before it was counted for. */
+static void add_distinct(struct cli_survey *s, const struct ferry_tensor *t)
+{
+	add(&s->distinct, t);
+	add(&s->by_dtype[t->dtype % FERRY_N_DTYPES], t);
+}
+
 static void count_tensors(struct cli_survey *s)
 {
 	for (size_t i = 0; i < s->places.n; i++) {
 		const struct ferry_place *p = &s->places.items[i];
 		const struct ferry_tensor *t = p->value->u.tensor;
 
-		if (p->value->kind != FERRY_TENSOR || p->same != i)
+		if (p->value->kind != FERRY_TENSOR)
+			continue;
+		s->all.n_names++;
+		s->distinct.n_names++;
+		s->by_dtype[t->dtype % FERRY_N_DTYPES].n_names++;
+		if (p->same != i)
 			continue;
 		add(&s->all, t);
-		add(&s->by_dtype[t->dtype % FERRY_N_DTYPES], t);
+		if (!t->storage)
+			add_distinct(s, t);
 	}
 }
 
@@ -78,6 +91,7 @@ static void count_tensors(struct cli_survey *s)
 static void count_storage(struct cli_survey *s, size_t at, size_t n)
 {
 	const struct cli_span *spans = s->spans + at;
+	const struct cli_span *counted = NULL;
 	uint64_t reached = 0, up_to = 0;
 	bool same = true;
 
@@ -93,9 +107,12 @@ static void count_storage(struct cli_survey *s, size_t at, size_t n)
 		}
 		same = same && x->first == spans->first &&
 		       x->end == spans->end;
-		if (v->kind == FERRY_TENSOR &&
-		    (!i || x->first != x[-1].first || x->end != x[-1].end))
-			add(&s->distinct, v->u.tensor);
+		if (v->kind != FERRY_TENSOR ||
+		    (counted && x->first == counted->first &&
+		     x->end == counted->end))
+			continue;
+		counted = x;
+		add_distinct(s, v->u.tensor);
 	}
 	s->n_storages++;
 	s->storage_nbytes += spans->storage->nbytes;

@@ -21,14 +21,15 @@ struct cli_tie {
 };
 
 struct cli_sum {
+	uint64_t n_names;	/* places; those of equal data too */
 	uint64_t n_tensors, nelem, nbytes;
 };
 
 struct cli_survey {
 	struct ferry_places places;
 	struct cli_sum all;			/* distinct tensors */
-	struct cli_sum by_dtype[FERRY_N_DTYPES];
 	struct cli_sum distinct;		/* distinct bytes of data */
+	struct cli_sum by_dtype[FERRY_N_DTYPES];	/* of distinct */
 	uint64_t n_storages, storage_nbytes;
 	uint64_t unreached_nbytes;		/* no tensor looks at them */
 	struct cli_span *spans;			/* by storage, then place */

@@ -14,6 +14,9 @@
 /* Each byte of input takes at most 4 of output: \xNN. */
 #define PIECE 256
 
+#define WORD_MOST 120
+#define WORD_ENDS 40
+
 bool cli_is_plain(const char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -52,6 +55,34 @@ void cli_put(FILE *f, const char *text, size_t n)
 		fputs(ferry_escape(out, sizeof(out), text, take), f);
 		text += take;
 		n -= take;
+	}
+}
+
+/* Length of `want` bytes or a little less, not inside a character. */
+static size_t whole(const char *text, size_t want)
+{
+	while (want && ((unsigned char)text[want] & 0xc0) == 0x80)
+		want--;
+	return want;
+}
+
+void cli_put_message(FILE *f, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, " "), head, tail;
+
+		if (n > WORD_MOST && !memchr(text, '/', n)) {
+			head = whole(text, WORD_ENDS);
+			tail = whole(text, n - WORD_ENDS);
+			fprintf(f, "%.*s...%.*s", (int)head, text,
+				(int)(n - tail), text + tail);
+		} else {
+			fwrite(text, 1, n, f);
+		}
+		text += n;
+		n = strspn(text, " ");
+		fwrite(text, 1, n, f);
+		text += n;
 	}
 }
 

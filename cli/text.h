@@ -16,6 +16,13 @@
 void cli_put(FILE *f, const char *text, size_t n);
 void cli_puts(FILE *f, const char *text);
 
+/*
+ * Write a message of ferry's, whose names are escaped already, with the middle
+ * of every word that would fill more than a line left out: a path into deep
+ * nesting, such as 0.0.0.  Names of files (with a slash) stay whole.
+ */
+void cli_put_message(FILE *f, const char *text);
+
 /* True when cli_put() would write exactly these bytes. */
 bool cli_is_plain(const char *text, size_t n);
 

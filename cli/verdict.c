@@ -72,12 +72,16 @@ static void append(char *buf, size_t cap, const struct ferry_value *v)
 const char *cli_row_name(const struct ferry_value *row, char *buf, size_t cap)
 {
 	const struct ferry_value *module = get(row, "module", FERRY_STRING);
+	const struct ferry_value *name =
+		get(row, module ? "name" : "opcode", FERRY_STRING);
 
 	*buf = 0;
+	if (module && !module->u.s.nbytes && name && !name->u.s.nbytes)
+		return "(computed name)";
 	append(buf, cap, module);
 	if (module && strlen(buf) + 2 < cap)
 		strncat(buf, ".", 2);
-	append(buf, cap, get(row, module ? "name" : "opcode", FERRY_STRING));
+	append(buf, cap, name);
 	return buf;
 }
 
@@ -130,6 +134,13 @@ static void put_verdict(const struct ferry_value *report,
 
 void cli_print_verdicts(const struct ferry_value *report, int indent)
 {
+	const struct ferry_value *broken = get(report, "broken", FERRY_STRING);
+
+	if (broken) {
+		printf("%*swarning: the pickle breaks off: ", indent, "");
+		cli_put(stdout, broken->u.s.data, broken->u.s.nbytes);
+		putchar('\n');
+	}
 	for (const struct cli_loader *l = cli_loaders; l->key; l++) {
 		if (!ferry_dict_get(report, l->key))
 			continue;

@@ -24,7 +24,7 @@ bool cli_refuses(const struct ferry_value *report,
 		 const struct cli_loader *loader);
 
 /* "TITLE: loads" or "TITLE: refused by NAME (2 uses), opcode ..." for each
- * loader, one line each, indented. */
+ * loader, one line each, indented; before them that a pickle breaks off. */
 void cli_print_verdicts(const struct ferry_value *report, int indent);
 
 /* Rows of the report: a DICT each. */
@@ -32,7 +32,8 @@ size_t cli_report_rows(const struct ferry_value *report, const char *key);
 const struct ferry_value *cli_report_row(const struct ferry_value *report,
 					 const char *key, size_t i);
 
-/* "module.name" of a row of "globals"; in buf. */
+/* "module.name" of a row of "globals", "(computed name)" where the pickle makes
+ * it up as it runs; in buf or static. */
 const char *cli_row_name(const struct ferry_value *row, char *buf, size_t cap);
 /* An INT of a row, or 0. */
 int64_t cli_row_int(const struct ferry_value *row, const char *key);

@@ -19,7 +19,7 @@ struct verify {
 	struct ferry_findings *found;
 	struct cli_file file, other;
 	struct cli_sum sum;
-	size_t n_violations;
+	size_t n_violations, n_warnings;
 };
 
 static const struct cli_option options[] = {
@@ -50,9 +50,11 @@ static void print_violations(const struct cli *c, const struct verify *v)
 			continue;
 		}
 		printf("violation: ");
-		if (*f->path)
-			printf("%s: ", f->path);
-		fputs(f->text, stdout);
+		if (*f->path) {
+			cli_put_message(stdout, f->path);
+			fputs(": ", stdout);
+		}
+		cli_put_message(stdout, f->text);
 		if (f->offset != FERRY_NO_OFFSET)
 			printf(" (at byte %" PRIu64 ")", f->offset);
 		putchar('\n');
@@ -72,10 +74,16 @@ static void print_result(const struct cli *c, const struct verify *v)
 		       cli_plural(v->n_violations));
 	else if (v->against && !v->how.equal)
 		printf(": whole, but different from the other file");
-	else
+	else if (!v->n_warnings)
 		printf(": ok");
-	printf(": %s tensor%s, %s, %s, %s\n", cli_count(a, v->sum.n_tensors),
-	       cli_plural(v->sum.n_tensors), cli_bytes(b, v->sum.nbytes),
+	if (v->n_warnings)
+		printf("%s %zu warning%s", v->n_violations ? "," : ":",
+		       v->n_warnings, cli_plural(v->n_warnings));
+	printf(": %s tensor%s", cli_count(a, v->sum.n_tensors),
+	       cli_plural(v->sum.n_tensors));
+	if (v->sum.n_names > v->sum.n_tensors)
+		printf(" (%s names)", cli_count(a, v->sum.n_names));
+	printf(", %s, %s, %s\n", cli_bytes(b, v->sum.nbytes),
 	       v->file.doc->format, type ? type : "of no known type");
 }
 
@@ -89,6 +97,7 @@ static void print_json(struct verify *v, bool ok)
 	cli_json_set(json, "ok", json_boolean(ok));
 	cli_json_set(json, "tensors", cli_json_uint(v->sum.n_tensors));
 	cli_json_set(json, "nbytes", cli_json_uint(v->sum.nbytes));
+	cli_json_set(json, "warnings", cli_json_uint(v->n_warnings));
 	cli_json_set(json, "findings", cli_json_findings(v->found, FERRY_NOTE));
 	if (v->how.json) {
 		cli_json_set(json, "against", v->how.json);
@@ -102,13 +111,14 @@ static int check_file(struct cli *c, struct verify *v)
 	struct ferry_open_options how = { .format = v->format };
 	struct ferry_error err = FERRY_ERROR_INIT;
 
-	if (cli_sum_below(&v->sum, NULL, v->file.doc, v->file.doc->root,
+	if (cli_sum_below(NULL, &v->sum, v->file.doc, v->file.doc->root,
 			  &err) ||
 	    ferry_verify(c->session, v->file.path, &how, v->as, NULL, v->found,
 			 &err))
 		return cli_failed(c, v->file.path, &err);
 	v->n_violations = ferry_findings_count_level(v->found,
 						     FERRY_VIOLATION);
+	v->n_warnings = ferry_findings_count_level(v->found, FERRY_WARNING);
 	return CLI_DONE;
 }
 
@@ -198,7 +208,8 @@ const struct cli_verb cli_verify = {
 		   "its type",
 	.detail = "Every byte is read. The exit status is 4 when a "
 		  "violation was found or the file differs from "
-		  "--against.",
+		  "--against; a warning, such as a wrong CRC that loaders "
+		  "pass over, leaves it 0 but is not called ok.",
 	.tables = (const struct cli_option *const[]){ options, NULL },
 	.min_operands = 1,
 	.max_operands = 1,

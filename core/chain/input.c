@@ -16,12 +16,44 @@ static int describe_read(struct ferry_plan *p, const struct ferry__input *in,
 	if (rc)
 		return rc;
 	p->bytes_in += amount.storage_nbytes;
+	p->tensors_in += amount.tensors;
 	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
 	return ferry__add_step(p, "read", in->format->name, err,
 			       "%s: %s, %" PRIu64 " tensor%s, %s", path,
 			       in->format->title, amount.tensors,
 			       amount.tensors == 1 ? "" : "s",
 			       ferry__bytes_text(amount.storage_nbytes, size));
+}
+
+/* What the reader could not find of a document is lost to the output. */
+static bool is_missing(const struct ferry_finding *f)
+{
+	return f->level == FERRY_WARNING && !strcmp(f->code, "sidecar");
+}
+
+static int take_findings(struct ferry_plan *p,
+			 const struct ferry_findings *from,
+			 struct ferry_error *err)
+{
+	struct ferry_findings *lost, *rest = NULL;
+	const struct ferry_finding *f;
+	int rc = ferry_findings_new(&lost, err);
+
+	if (rc)
+		return rc;
+	rc = ferry_findings_new(&rest, err);
+	for (size_t i = 0; !rc && (f = ferry_findings_get(from, i)); i++)
+		if (ferry_findings_add(is_missing(f) ? lost : rest, f->level,
+				       f->code, f->path, f->offset, "%s",
+				       f->text))
+			rc = ferry_fail_nomem(err, "findings");
+	if (!rc)
+		rc = ferry__take_losses(p, lost, false, err);
+	if (!rc)
+		rc = ferry__take_remarks(p, rest, err);
+	ferry_findings_free(rest);
+	ferry_findings_free(lost);
+	return rc;
 }
 
 static int read_input(struct ferry_plan *p, struct ferry__input *in,
@@ -45,8 +77,15 @@ static int read_input(struct ferry_plan *p, struct ferry__input *in,
 		return rc;
 	in->format = ferry_session_find(p->s, FERRY_KNOWN_FORMATS,
 					in->doc->format);
-	rc = ferry__take_notes(p, in->doc->findings, err);
+	rc = take_findings(p, in->doc->findings, err);
 	return rc ? rc : describe_read(p, in, err);
+}
+
+int ferry__fail_unlike(const char *type, struct ferry_error *err)
+{
+	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+			  "the content does not look like a '%s': leave out "
+			  "--from to have it recognised", type);
 }
 
 static int recognise_input(struct ferry_plan *p, struct ferry__input *in,
@@ -56,6 +95,8 @@ static int recognise_input(struct ferry_plan *p, struct ferry__input *in,
 	int rc = ferry_recognise(p->s, in->doc, in->path, type, &in->what,
 				 &why);
 
+	if (!rc && type && in == p->inputs && in->what.score <= 0)
+		return ferry__fail_unlike(type, err);
 	if (!rc || (rc == FERRY_AMBIGUOUS && !type)) {
 		if (in == p->inputs)
 			p->unclear = why;
@@ -264,7 +305,7 @@ int ferry__select(struct ferry_plan *p, struct ferry_error *err)
 	ferry_escape(shown, sizeof(shown), paths.data ? paths.data : "",
 		     paths.n);
 	rc = ferry__add_step(p, "select", p->job.n_select == 1 ? shown :
-			     "several", err, "%s: a %s", shown,
+			     "several", err, "%s: of kind %s", shown,
 			     ferry_kind_name(root->kind));
 	ferry_buffer_release(&paths);
 	return rc ? rc : ferry__plan_recognise(p, p->job.from, err);

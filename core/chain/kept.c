@@ -37,14 +37,17 @@ static int add_group(struct groups *g, const struct ferry_pair *pair)
 	if (pair->key->kind == FERRY_STRING)
 		ferry_escape(name, sizeof(name), pair->key->u.s.data,
 			     pair->key->u.s.nbytes);
-	else
+	if (pair->key->kind == FERRY_STRING && !*name)
+		memcpy(name, "''", sizeof("''"));
+	if (pair->key->kind != FERRY_STRING)
 		memcpy(name, "tensors", sizeof("tensors"));
 	ferry_buffer_printf(&g->text, "%s%s, %s", g->n > 1 ? "; " : "", name,
 			    ferry__bytes_text(amount.nbytes, size));
 	return 0;
 }
 
-static int say(struct groups *g)
+static int say(struct groups *g, const char *code, const char *head,
+	       const char *tail)
 {
 	char size[32];
 
@@ -58,11 +61,45 @@ static int say(struct groups *g)
 				    g->values == 1 ? "" : "s");
 	if (g->text.failed ||
 	    (g->text.n && ferry_findings_add(g->p->findings, FERRY_NOTE,
-					     "kept", "", FERRY_NO_OFFSET,
-					     "also kept: %s; --weights takes "
-					     "the model only", g->text.data)))
+					     code, "", FERRY_NO_OFFSET,
+					     "%s%s%s", head, g->text.data,
+					     tail)))
 		return ferry_fail_nomem(g->err, "findings");
 	return 0;
+}
+
+/* The root's entries, without what belongs to the weights. */
+static int add_groups(struct groups *g, struct ferry_value *weights)
+{
+	const struct ferry_value *root = ferry_value_items(g->p->doc->root);
+	struct ferry_value *items = ferry_value_items(weights);
+	int rc = 0;
+
+	if (!root || !items || items == root)
+		return 0;
+	if (ferry_marks_init(&g->marks, g->p->store))
+		return ferry_fail_nomem(g->err, "a plan");
+	for (uint32_t i = 0; i < items->u.dict.n; i++)
+		ferry_mark(&g->marks, ferry_value_payload(
+				   items->u.dict.pairs[i].value));
+	ferry_mark(&g->marks, weights);
+	ferry_mark(&g->marks, items);
+	for (uint32_t i = 0; i < root->u.dict.n && !rc; i++)
+		rc = add_group(g, &root->u.dict.pairs[i]);
+	ferry_marks_release(&g->marks);
+	return rc;
+}
+
+int ferry__note_left(struct ferry_plan *p, struct ferry_value *weights,
+		     struct ferry_error *err)
+{
+	struct groups g = { .p = p, .err = err };
+	int rc = add_groups(&g, weights);
+
+	if (!rc)
+		rc = say(&g, "left", "", " left out");
+	ferry_buffer_release(&g.text);
+	return rc;
 }
 
 int ferry__note_kept(struct ferry_plan *p, struct ferry_error *err)
@@ -71,28 +108,18 @@ int ferry__note_kept(struct ferry_plan *p, struct ferry_error *err)
 	const uint32_t by_nature = FERRY_FORMAT_TENSORS | FERRY_FORMAT_LOSSLESS;
 	uint32_t flags = p->writer->format->flags;
 	struct groups g = { .p = p, .err = err };
-	struct ferry_value *weights = NULL, *root, *items;
+	struct ferry_value *weights = NULL;
 	int rc;
 
 	if ((flags & (tree | by_nature)) != by_nature)
 		return 0;
 	rc = ferry_weights(p->s, p->doc, p->what.type, &weights, err);
-	root = ferry_value_items(p->doc->root);
-	items = weights ? ferry_value_items(weights) : NULL;
-	if (rc || !root || !items || items == root)
+	if (rc || !weights)
 		return rc;
-	if (ferry_marks_init(&g.marks, p->store))
-		return ferry_fail_nomem(err, "a plan");
-	for (uint32_t i = 0; i < items->u.dict.n; i++)
-		ferry_mark(&g.marks, ferry_value_payload(
-				   items->u.dict.pairs[i].value));
-	ferry_mark(&g.marks, weights);
-	ferry_mark(&g.marks, items);
-	for (uint32_t i = 0; i < root->u.dict.n && !rc; i++)
-		rc = add_group(&g, &root->u.dict.pairs[i]);
+	rc = add_groups(&g, weights);
 	if (!rc)
-		rc = say(&g);
-	ferry_marks_release(&g.marks);
+		rc = say(&g, "kept", "also kept: ",
+			 "; --weights takes the model only");
 	ferry_buffer_release(&g.text);
 	return rc;
 }

@@ -56,6 +56,11 @@ static bool is_allowed(const struct ferry_job *job, const char *kind)
 	return false;
 }
 
+bool ferry__is_allowed(const struct ferry_plan *p, const char *kind)
+{
+	return is_allowed(&p->job, kind);
+}
+
 int ferry__take_losses(struct ferry_plan *p, const struct ferry_findings *from,
 		       bool asked, struct ferry_error *err)
 {
@@ -73,6 +78,19 @@ int ferry__take_losses(struct ferry_plan *p, const struct ferry_findings *from,
 				       f->offset, "%s", f->text))
 			return ferry_fail_nomem(err, "findings");
 	}
+	return 0;
+}
+
+int ferry__take_remarks(struct ferry_plan *p, const struct ferry_findings *from,
+			struct ferry_error *err)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(from, i)); i++)
+		if (ferry_findings_add(f->level == FERRY_NOTE ? p->findings :
+				       p->warnings, f->level, f->code, f->path,
+				       f->offset, "%s", f->text))
+			return ferry_fail_nomem(err, "findings");
 	return 0;
 }
 
@@ -103,6 +121,8 @@ int ferry__plan_recognise(struct ferry_plan *p, const char *type,
 		return ferry_fail(err, rc, why.origin, why.offset, "%s",
 				  why.text);
 	p->what = what;
+	if (type && what.score <= 0)
+		return ferry__fail_unlike(type, err);
 	return 0;
 }
 
@@ -226,6 +246,8 @@ int ferry_plan_new(struct ferry_plan **out, struct ferry_session *s,
 	if (!rc)
 		rc = ferry_findings_new(&p->findings, err);
 	if (!rc)
+		rc = ferry_findings_new(&p->warnings, err);
+	if (!rc)
 		rc = copy_job(p, job, err);
 	if (!rc)
 		rc = make(p, err);
@@ -249,6 +271,7 @@ void ferry_plan_free(struct ferry_plan *p)
 	ferry_alloc_free(p->made);
 	ferry_rules_free(p->rules);
 	ferry_findings_free(p->findings);
+	ferry_findings_free(p->warnings);
 	ferry_buffer_release(&p->paths);
 	ferry_alloc_free(p->steps);
 	ferry_store_unref(p->store);
@@ -270,6 +293,11 @@ const struct ferry_step *ferry_plan_step(const struct ferry_plan *p, size_t i)
 const struct ferry_findings *ferry_plan_findings(const struct ferry_plan *p)
 {
 	return p->findings;
+}
+
+const struct ferry_findings *ferry_plan_warnings(const struct ferry_plan *p)
+{
+	return p->warnings;
 }
 
 size_t ferry_plan_refused(const struct ferry_plan *p)

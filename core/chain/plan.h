@@ -37,6 +37,7 @@ struct ferry_plan {
 	struct ferry_step *steps;
 	size_t n_steps, cap_steps;
 	struct ferry_findings *findings;
+	struct ferry_findings *warnings;	/* no losses */
 	size_t n_refused;
 	size_t n_losses;		/* allowed ones too */
 	const struct ferry_known *writer;
@@ -47,6 +48,7 @@ struct ferry_plan {
 	size_t n_conversions;
 	struct ferry_buffer paths;	/* files read, NUL-terminated each */
 	uint64_t bytes_in, bytes_out;
+	uint64_t tensors_in;
 };
 
 /* amount.c: tensors and bytes of a document, each counted once. */
@@ -75,6 +77,10 @@ int ferry__add_step(struct ferry_plan *p, const char *what, const char *name,
  * `asked` when the user asked for what loses them. */
 int ferry__take_losses(struct ferry_plan *p, const struct ferry_findings *from,
 		       bool asked, struct ferry_error *err);
+bool ferry__is_allowed(const struct ferry_plan *p, const char *kind);
+/* Take over what readers and rules say: NOTEs, and warnings. */
+int ferry__take_remarks(struct ferry_plan *p, const struct ferry_findings *from,
+			struct ferry_error *err);
 /* Take over what is no loss: everything becomes a NOTE. */
 int ferry__take_notes(struct ferry_plan *p, const struct ferry_findings *from,
 		      struct ferry_error *err);
@@ -91,6 +97,8 @@ int ferry__read_role(struct ferry_plan *p, struct ferry__input *in,
 		     const char *type, struct ferry_error *err);
 int ferry__open_role(struct ferry_plan *p, struct ferry__input *in,
 		     struct ferry_error *err);
+/* --from names a type that the content is not. */
+int ferry__fail_unlike(const char *type, struct ferry_error *err);
 int ferry__select(struct ferry_plan *p, struct ferry_error *err);
 
 /* weights.c */
@@ -119,5 +127,8 @@ int ferry__fit_dtypes(struct ferry_plan *p, uint64_t mask, const char *holder,
 
 /* kept.c: what a format of tensors keeps beside the weights. */
 int ferry__note_kept(struct ferry_plan *p, struct ferry_error *err);
+/* What the weights alone leave behind. */
+int ferry__note_left(struct ferry_plan *p, struct ferry_value *weights,
+		     struct ferry_error *err);
 
 #endif

@@ -28,10 +28,12 @@ static int fail_lossy(const struct ferry_plan *p, struct ferry_error *err)
 /* ---- looking again ------------------------------------------------------- */
 
 static int reread(struct ferry_plan *p, struct ferry_output *output,
+		  struct ferry_findings *proof, struct ferry_work *work,
 		  struct ferry_document **out, struct ferry_error *err)
 {
 	struct ferry__reading how = {
 		.format = p->writer, .output = output, .store = p->store,
+		.proof = proof, .work = work,
 	};
 	struct ferry_sink *sink;
 	int rc;
@@ -105,9 +107,31 @@ static int compare(struct ferry_plan *p, struct ferry_document *again,
 	return compare_tensors(p, again, &how, out, err);
 }
 
-static int verify(struct ferry_plan *p, struct ferry_output *output,
-		  struct ferry_error *err)
+/* What the format's own check says of the output. */
+static int check_proof(const struct ferry_findings *proof,
+		       struct ferry_error *err)
 {
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(proof, i)); i++)
+		if (f->level == FERRY_VIOLATION ||
+		    !strcmp(f->code, "crc-mismatch"))
+			return ferry_fail(err, FERRY_MALFORMED, "plan",
+					  f->offset, "the output is not sound: "
+					  "%s%s%s; nothing was written",
+					  f->path, *f->path ? ": " : "",
+					  f->text);
+	return 0;
+}
+
+static int verify(struct ferry_plan *p, struct ferry_output *output,
+		  const struct ferry_work *how, struct ferry_error *err)
+{
+	struct ferry_work work = {
+		.max_memory = how->max_memory, .threads = how->threads,
+		.cancel = how->cancel,
+	};
+	struct ferry_findings *proof = NULL;
 	const struct ferry_finding *first;
 	struct ferry_document *again = NULL;
 	struct ferry_findings *found;
@@ -115,7 +139,11 @@ static int verify(struct ferry_plan *p, struct ferry_output *output,
 
 	if (rc)
 		return rc;
-	rc = reread(p, output, &again, err);
+	rc = ferry_findings_new(&proof, err);
+	if (!rc)
+		rc = reread(p, output, proof, &work, &again, err);
+	if (!rc)
+		rc = check_proof(proof, err);
 	if (!rc)
 		rc = compare(p, again, found, err);
 	first = ferry_findings_get(found, 0);
@@ -127,6 +155,7 @@ static int verify(struct ferry_plan *p, struct ferry_output *output,
 				first ? first->text : "unknown");
 	ferry_document_free(again);
 	ferry_findings_free(found);
+	ferry_findings_free(proof);
 	return rc < 0 ? rc : 0;
 }
 
@@ -150,16 +179,16 @@ static int list_inputs(struct ferry_plan *p, const char ***out, size_t *n,
 }
 
 static int write_output(struct ferry_plan *p, struct ferry_output *output,
-			struct ferry_error *err)
+			const struct ferry_work *work, struct ferry_error *err)
 {
 	const struct ferry_format *f = p->writer->format;
 	int rc;
 
 	rc = ferry__callback_result(f->write(p->doc, output, &p->write_options,
-					     p->findings, err),
+					     p->warnings, err),
 				    "writer", f->name, err);
 	if (!rc && p->job.verify)
-		rc = verify(p, output, err);
+		rc = verify(p, output, work, err);
 	return rc ? rc : ferry_output_commit(output, err);
 }
 
@@ -202,7 +231,7 @@ int ferry_plan_run(struct ferry_plan *p,
 			      n, &work, err);
 	if (rc)
 		return rc;
-	rc = write_output(p, output, err);
+	rc = write_output(p, output, &work, err);
 	ferry_output_free(output);
 	return rc;
 }

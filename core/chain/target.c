@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/chain/plan.h"
@@ -44,6 +45,8 @@ static int fail_suffix(const struct ferry_plan *p, const char *name,
 	const struct ferry_known *row;
 	char shown[200];
 
+	if (!ferry_session_count(p->s, FERRY_KNOWN_FORMATS))
+		return ferry__fail_no_plugins(p->s, err);
 	for (size_t i = 0; (row = ferry_session_get(p->s, FERRY_KNOWN_FORMATS,
 						    i)); i++)
 		if (row->format->write)
@@ -189,7 +192,7 @@ int ferry__check_settings(struct ferry_plan *p, struct ferry_error *err)
 struct survey {
 	uint8_t max_rank;
 	const struct ferry_tensor *too_deep;
-	uint64_t tensors, objects, strided;
+	uint64_t tensors, storages, objects, strided;
 };
 
 static int survey_slot(void *ctx, struct ferry_value **slot, bool seen)
@@ -207,6 +210,7 @@ static int survey_slot(void *ctx, struct ferry_value **slot, bool seen)
 	} else if (v->kind == FERRY_OBJECT || v->kind == FERRY_GLOBAL ||
 		   v->kind == FERRY_STORAGE) {
 		s->objects++;
+		s->storages += v->kind == FERRY_STORAGE;
 	}
 	return 0;
 }
@@ -294,6 +298,96 @@ static int compare_flags(struct ferry_plan *p, const struct survey *s,
 	return rc;
 }
 
+static bool is_narrowed(const struct ferry_job *job)
+{
+	return job->model || job->rules || job->n_edits || job->weights ||
+	       job->n_select;
+}
+
+/* Why nothing is left. */
+static void explain_empty(const struct ferry_plan *p, char *out, size_t cap)
+{
+	const struct ferry_job *job = &p->job;
+	char pattern[200];
+
+	if (!p->tensors_in) {
+		snprintf(out, cap, "the input has none");
+		return;
+	}
+	for (size_t i = 0; i < job->n_edits; i++) {
+		if (job->edits[i].kind != FERRY_EDIT_KEEP)
+			continue;
+		ferry_escape(pattern, sizeof(pattern), job->edits[i].a,
+			     strlen(job->edits[i].a));
+		snprintf(out, cap, "--keep '%s' matched none", pattern);
+		return;
+	}
+	snprintf(out, cap, job->model || job->rules || job->n_edits ?
+		 "the rules dropped all" : job->n_select ?
+		 "--select took a part without one" :
+		 "none was among the weights");
+}
+
+/* A file of tensors without one is hardly what was wanted. */
+static int check_empty(const struct ferry_plan *p, const struct survey *s,
+		       struct ferry_findings *f)
+{
+	const struct ferry_known *from = p->inputs[0].format;
+	char why[260];
+
+	if (s->tensors || s->storages ||
+	    !(p->writer->format->flags & FERRY_FORMAT_TENSORS))
+		return 0;
+	if (!is_narrowed(&p->job) && !p->tensors_in &&
+	    from->format->flags & FERRY_FORMAT_TENSORS)
+		return 0;
+	explain_empty(p, why, sizeof(why));
+	return ferry_findings_add(f, FERRY_WARNING, "empty", "",
+				  FERRY_NO_OFFSET, "no tensor is left: %s",
+				  why);
+}
+
+#define SHOWN_ENTRIES 6
+
+/* What the input's file says of itself, beside the document. */
+static int note_metadata(const struct ferry_plan *p, struct ferry_findings *f)
+{
+	const struct ferry_document *in = p->inputs[0].doc;
+	struct ferry_buffer names = FERRY_BUFFER_INIT;
+	const struct ferry_value *from;
+	char name[100];
+	uint32_t n = 0;
+	int rc = 0;
+
+	if (!in->about || (in == p->doc && !strcmp(in->format,
+						   p->writer->name)))
+		return 0;
+	from = ferry_dict_get(in->about, "metadata");
+	if (!from || from->kind != FERRY_DICT)
+		return 0;
+	for (uint32_t i = 0; i < from->u.dict.n; i++) {
+		const struct ferry_value *key = from->u.dict.pairs[i].key;
+
+		if (key->kind != FERRY_STRING || ferry_value_is(key, "format"))
+			continue;
+		if (n++ >= SHOWN_ENTRIES)
+			continue;
+		ferry_escape(name, sizeof(name), key->u.s.data,
+			     key->u.s.nbytes);
+		ferry_buffer_printf(&names, "%s%s", n > 1 ? ", " : "",
+				    *name ? name : "''");
+	}
+	if (n)
+		rc = names.failed ? FERRY_NOMEM :
+		     ferry_findings_add(f, FERRY_NOTE, "metadata", "",
+					FERRY_NO_OFFSET, "metadata of the input "
+					"not kept: %s%s (%u entr%s)",
+					names.data, n > SHOWN_ENTRIES ?
+					", ..." : "", n, n == 1 ? "y" : "ies");
+	ferry_buffer_release(&names);
+	return rc;
+}
+
 static int check_losses(struct ferry_plan *p, const struct survey *s,
 			struct ferry_error *err)
 {
@@ -308,7 +402,8 @@ static int check_losses(struct ferry_plan *p, const struct survey *s,
 						      &p->write_options, found,
 						      err),
 					    "losses", f->name, err);
-	if (!rc && compare_flags(p, s, found))
+	if (!rc && (compare_flags(p, s, found) || check_empty(p, s, found) ||
+		    note_metadata(p, found)))
 		rc = ferry_fail_nomem(err, "findings");
 	if (!rc)
 		rc = ferry__take_losses(p, found, false, err);

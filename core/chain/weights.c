@@ -1,10 +1,28 @@
 /* Handling, and taking the weights alone. */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/chain/plan.h"
 #include "core/chain/walk.h"
+
+/* Values do not fit what is no floating dtype: to be wanted, in words. */
+static int check_cast(const struct ferry_plan *p, const struct ferry_edit *edit,
+		      struct ferry_error *err)
+{
+	enum ferry_dtype d = FERRY_DTYPE_NONE;
+
+	if (edit->kind == FERRY_EDIT_CAST && edit->a)
+		d = ferry_dtype_find(edit->a);
+	if (d == FERRY_DTYPE_NONE || ferry_dtype_is_float(d) ||
+	    ferry_dtype_is_complex(d) || ferry__is_allowed(p, "cast"))
+		return 0;
+	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+			  "cast to %s truncates: casts are to floating dtypes; "
+			  "--allow-loss=cast casts all the same",
+			  ferry_dtype_name(d));
+}
 
 int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err)
 {
@@ -14,6 +32,9 @@ int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err)
 
 	if (!job->model && !job->rules && !job->n_edits)
 		return 0;
+	for (size_t i = 0; i < job->n_edits; i++)
+		if (check_cast(p, &job->edits[i], err))
+			return FERRY_MISUSE;
 	rc = ferry_rules_new(&p->rules, err);
 	if (!rc && job->model) {
 		model = ferry_session_find(p->s, FERRY_KNOWN_MODELS,
@@ -71,8 +92,8 @@ static int find_weights(struct ferry_plan *p, struct ferry_value **out,
 		return 0;
 	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
 			  "there is no mapping of names for the rules to act "
-			  "on: the document is a %s; --select names a part "
-			  "of it", ferry_kind_name((*out)->kind));
+			  "on: the document is of kind %s; --select names a "
+			  "part of it", ferry_kind_name((*out)->kind));
 }
 
 static int apply_rules(struct ferry_plan *p, struct ferry_value *weights,
@@ -86,7 +107,7 @@ static int apply_rules(struct ferry_plan *p, struct ferry_value *weights,
 		return rc;
 	rc = ferry_rules_apply(p->rules, p->doc, weights, found, err);
 	if (!rc)
-		rc = ferry__take_notes(p, found, err);
+		rc = ferry__take_remarks(p, found, err);
 	ferry_findings_free(found);
 	if (rc)
 		return rc;
@@ -115,7 +136,7 @@ int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err)
 		return rc < 0 ? rc : 0;
 	if (!rc)
 		return ferry_fail(err, FERRY_UNSUPPORTED, "plan",
-				  FERRY_NO_OFFSET, "the weights of a '%s' are "
+				  FERRY_NO_OFFSET, "the weights of type '%s' are "
 				  "not one mapping, so rules can't change them "
 				  "in place; take them out with --weights or "
 				  "--to", p->what.type->name);
@@ -132,18 +153,39 @@ struct taking {
 	size_t depth, visited;
 	struct ferry_value *flat;	/* the result, when it is a new one */
 	struct ferry_buffer name;
-	size_t left;			/* values that are no weights */
+	struct ferry_buffer left;	/* names of what is no tensor */
+	size_t n_left;
 	size_t tensors;
 };
 
-static bool is_plain(const struct ferry_value *v)
-{
-	const struct ferry_value *items;
+#define SHOWN_LEFT 8
 
-	if (v->kind < FERRY_LIST || v->kind == FERRY_GLOBAL)
-		return true;
-	items = ferry_value_items((struct ferry_value *)v);
-	return items && !items->u.dict.n;
+/* Whatever is no tensor may name code, so that a loader would refuse it all. */
+static bool is_weight(struct ferry_value *v)
+{
+	return ferry_value_payload(v)->kind == FERRY_TENSOR;
+}
+
+/* "args (argparse.Namespace)" */
+static void leave(struct taking *t, const char *name, size_t n,
+		  const struct ferry_value *v)
+{
+	const struct ferry_value *class = v;
+	char shown[120], of[160];
+
+	if (t->n_left++ >= SHOWN_LEFT)
+		return;
+	ferry_escape(shown, sizeof(shown), name, n);
+	ferry_buffer_printf(&t->left, "%s%s", t->left.n ? ", " : "",
+			    *shown ? shown : "''");
+	if (v->kind == FERRY_OBJECT)
+		class = v->u.object->callable;
+	if (!class || class->kind != FERRY_GLOBAL)
+		return;
+	snprintf(of, sizeof(of), "%s.%s", class->u.global.module,
+		 class->u.global.name);
+	ferry_escape(shown, sizeof(shown), of, strlen(of));
+	ferry_buffer_printf(&t->left, " (%s)", shown);
 }
 
 /* What decorates a tensor goes, and with it that gradients are wanted. */
@@ -180,6 +222,24 @@ static bool add_key(struct ferry_store *store, struct ferry_buffer *name,
 	return digits;
 }
 
+/* The key's text in t->name. */
+static bool name_key(struct taking *t, const struct ferry_value *key)
+{
+	t->name.n = 0;
+	ferry_buffer_add_str(&t->name, "");
+	return add_key(t->p->store, &t->name, key);
+}
+
+static bool is_ordered(const struct ferry_value *v)
+{
+	const struct ferry_value *class = v->kind == FERRY_OBJECT ?
+					  v->u.object->callable : NULL;
+
+	return class && class->kind == FERRY_GLOBAL &&
+	       !strcmp(class->u.global.module, "collections") &&
+	       !strcmp(class->u.global.name, "OrderedDict");
+}
+
 static int flatten(struct taking *t, struct ferry_value *items,
 		   struct ferry_error *err);
 
@@ -192,8 +252,8 @@ static int flatten_pair(struct taking *t, const struct ferry_pair *pair,
 		ferry_buffer_add_str(&t->name, ".");
 		return flatten(t, items, err);
 	}
-	if (is_plain(pair->value)) {
-		t->left++;
+	if (!is_weight(pair->value)) {
+		leave(t, t->name.data, t->name.n, pair->value);
 		return 0;
 	}
 	key = ferry_string(t->p->store, t->name.data, t->name.n);
@@ -229,14 +289,54 @@ static int flatten(struct taking *t, struct ferry_value *items,
 		if (add_key(t->p->store, &t->name, items->u.dict.pairs[i].key))
 			rc = flatten_pair(t, &items->u.dict.pairs[i], err);
 		else
-			t->left++;
+			leave(t, "a key that is no text", 21,
+			      items->u.dict.pairs[i].value);
 	}
 	t->depth--;
 	t->name.n = n;
 	return rc;
 }
 
-/* The mapping is kept as it is (its class, what its state says). */
+static bool is_data(const struct ferry_value *v, unsigned depth)
+{
+	const struct ferry_value *items;
+
+	if (v->kind < FERRY_LIST)
+		return true;
+	items = ferry_value_items((struct ferry_value *)v);
+	if (!items || depth == 8)
+		return false;
+	for (uint32_t i = 0; i < items->u.dict.n; i++)
+		if (items->u.dict.pairs[i].key->kind >= FERRY_LIST ||
+		    !is_data(items->u.dict.pairs[i].value, depth + 1))
+			return false;
+	return v->kind == FERRY_DICT || is_ordered(v);
+}
+
+/* Of a mapping's state the versions of its modules stay. */
+static int thin_state(struct taking *t, struct ferry_object *o,
+		      struct ferry_error *err)
+{
+	static const char name[] = "_metadata";
+	struct ferry_value *versions = NULL, *state;
+
+	if (!o->state)
+		return 0;
+	if (o->state->kind == FERRY_DICT)
+		versions = ferry_dict_get(o->state, name);
+	if (versions && o->state->u.dict.n == 1 && is_data(versions, 0))
+		return 0;
+	o->state = NULL;
+	if (!versions || !is_data(versions, 0))
+		return 0;
+	state = ferry_dict(t->p->store, 1);
+	if (!state || ferry_dict_set_str(t->p->store, state, name, versions))
+		return ferry_fail_nomem(err, "weights");
+	o->state = state;
+	return 0;
+}
+
+/* An ordered dict stays one; of other classes the items are taken. */
 static int thin_out(struct taking *t, struct ferry_value *items,
 		    struct ferry_error *err)
 {
@@ -248,8 +348,8 @@ static int thin_out(struct taking *t, struct ferry_value *items,
 	if (!kept)
 		return ferry_fail_nomem(err, "weights");
 	for (uint32_t i = 0; i < items->u.dict.n; i++) {
-		if (is_plain(pairs[i].value)) {
-			t->left++;
+		if (!name_key(t, pairs[i].key) || !is_weight(pairs[i].value)) {
+			leave(t, t->name.data, t->name.n, pairs[i].value);
 			continue;
 		}
 		kept[n].key = pairs[i].key;
@@ -260,21 +360,31 @@ static int thin_out(struct taking *t, struct ferry_value *items,
 	       ferry_fail_nomem(err, "weights") : 0;
 }
 
+/* What is left of the mapping, with a class that carries no code. */
+static int take_thin(struct taking *t, struct ferry_value *weights,
+		     struct ferry_value **out, struct ferry_error *err)
+{
+	struct ferry_value *items = ferry_value_items(weights);
+	int rc = thin_out(t, items, err);
+
+	*out = is_ordered(weights) ? weights : items;
+	if (!rc && *out != items)
+		rc = thin_state(t, weights->u.object, err);
+	return rc;
+}
+
 static int take_mapping(struct taking *t, struct ferry_value *weights,
 			struct ferry_value **out, struct ferry_error *err)
 {
 	struct ferry_value *items = ferry_value_items(weights);
 	int rc;
 
-	if (!is_nested(items)) {
-		*out = weights;
-		return thin_out(t, items, err);
-	}
+	if (!is_nested(items))
+		return take_thin(t, weights, out, err);
 	t->flat = ferry_dict(t->p->store, items->u.dict.n);
 	if (!t->flat)
 		return ferry_fail_nomem(err, "weights");
 	rc = flatten(t, items, err);
-	ferry_buffer_release(&t->name);
 	*out = t->flat;
 	return rc;
 }
@@ -288,13 +398,49 @@ static int fail_without(const struct ferry_plan *p, struct ferry_error *err)
 				  "not known; --select PATH takes a part of it, "
 				  "--from says what it is");
 	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
-			  "a '%s' has no weights; --select PATH takes a part "
+			  "type '%s' has no weights; --select PATH takes a part "
 			  "of it", p->what.type->name);
+}
+
+static int note_dropped(struct taking *t, struct ferry_error *err)
+{
+	if (!t->n_left)
+		return 0;
+	if (t->n_left > SHOWN_LEFT)
+		ferry_buffer_printf(&t->left, " and %zu more",
+				    t->n_left - SHOWN_LEFT);
+	if (t->left.failed ||
+	    ferry_findings_add(t->p->findings, FERRY_NOTE, "values", "",
+			       FERRY_NO_OFFSET, "left out: %s", t->left.data))
+		return ferry_fail_nomem(err, "findings");
+	return 0;
+}
+
+/* Several models may be in one file: its type says which. */
+static int note_others(struct ferry_plan *p, struct ferry_error *err)
+{
+	struct ferry_value *facts, *others;
+	char shown[200];
+	int rc = ferry_describe(p->s, p->doc, p->what.type, &facts, err);
+
+	if (rc)
+		return rc;
+	others = ferry_dict_get(facts, "other weights at");
+	if (!others || others->kind != FERRY_STRING)
+		return 0;
+	ferry_escape(shown, sizeof(shown), others->u.s.data,
+		     others->u.s.nbytes);
+	return ferry_findings_add(p->findings, FERRY_NOTE, "other-weights", "",
+				  FERRY_NO_OFFSET, "other weights are at %s: "
+				  "--select takes those", shown) ?
+	       ferry_fail_nomem(err, "findings") : 0;
 }
 
 int ferry__take_weights(struct ferry_plan *p, struct ferry_error *err)
 {
-	struct taking t = { .p = p, .name = FERRY_BUFFER_INIT };
+	struct taking t = {
+		.p = p, .name = FERRY_BUFFER_INIT, .left = FERRY_BUFFER_INIT,
+	};
 	struct ferry_value *weights = NULL;
 	int rc;
 
@@ -306,16 +452,18 @@ int ferry__take_weights(struct ferry_plan *p, struct ferry_error *err)
 	if (!rc && !weights)
 		rc = fail_without(p, err);
 	if (!rc)
+		rc = note_others(p, err);
+	if (!rc)
+		rc = ferry__note_left(p, weights, err);
+	if (!rc)
 		rc = take_mapping(&t, weights, &p->doc->root, err);
-	if (!rc && t.left &&
-	    ferry_findings_add(p->findings, FERRY_NOTE, "values", "",
-			       FERRY_NO_OFFSET, "%zu value%s among the weights "
-			       "that are no tensors left out", t.left,
-			       t.left == 1 ? "" : "s"))
-		rc = ferry_fail_nomem(err, "findings");
+	if (!rc)
+		rc = note_dropped(&t, err);
+	ferry_buffer_release(&t.name);
+	ferry_buffer_release(&t.left);
 	if (!rc)
 		rc = ferry__add_step(p, "select", "weights", err, "the weights "
-				     "of a '%s' alone: %zu tensor%s",
+				     "of type '%s' alone: %zu tensor%s",
 				     p->what.type->name, t.tensors,
 				     t.tensors == 1 ? "" : "s");
 	return rc ? rc : ferry__plan_recognise(p, NULL, err);

@@ -76,6 +76,19 @@ static bool starts_with_text(const struct ferry_probe *p, const char *text)
 	return len <= n && !strncasecmp(head, text, len);
 }
 
+/* One of the endings, which spaces part. */
+static bool name_ends(const char *name, const char *endings)
+{
+	size_t n = strlen(name), m;
+
+	for (; *endings; endings += m + strspn(endings + m, " ")) {
+		m = strcspn(endings, " ");
+		if (m && m <= n && !strncasecmp(name + n - m, endings, m))
+			return true;
+	}
+	return false;
+}
+
 static bool condition_holds(const struct ferry_probe *p, const char *key,
 			    const char *value, size_t at)
 {
@@ -85,6 +98,10 @@ static bool condition_holds(const struct ferry_probe *p, const char *key,
 		return starts_with_text(p, value);
 	if (!strcmp(key, "contains"))
 		return memmem(p->head, p->nhead, value, strlen(value));
+	if (!strcmp(key, "lacks"))
+		return !memmem(p->head, p->nhead, value, strlen(value));
+	if (!strcmp(key, "name_ends"))
+		return name_ends(p->name, value);
 	if (!strcmp(key, "tail_lacks"))
 		return !occurs(p->tail, p->ntail, value);
 	if (!strcmp(key, "end_lacks"))
@@ -245,6 +262,14 @@ int ferry__diagnose(struct ferry_session *s, const struct ferry_probe *probe,
 		return rc;
 	*certain = false;
 	return fail_unknown(probe, path, err);
+}
+
+int ferry__diagnose_taken(struct ferry_session *s,
+			  const struct ferry_probe *probe, const char *path,
+			  struct ferry_error *err)
+{
+	return search(s, "taken", file_row_holds, probe, path, probe->nbytes,
+		      err);
 }
 
 /* Its `entry` is in the directory. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #define NAME_ONLY 40	/* a score that looked at no content */
+#define TEXT_MOST 80	/* of text that says nothing certain of itself */
 
 struct best {
 	const struct ferry_known *row, *tied;
@@ -62,7 +63,15 @@ int ferry__identify(struct ferry_session *s, struct ferry_source *src,
 
 	if (rc)
 		return rc;
+	if (!s->n[FERRY_KNOWN_FORMATS])
+		return ferry__fail_no_plugins(s, err);
 	ask_all(s, &probe, &best);
+	if (best.row && best.score <= TEXT_MOST) {
+		rc = ferry__diagnose_taken(s, &probe, path, &why);
+		if (rc)
+			return ferry_fail(err, rc, "identify", why.offset,
+					  "%s", why.text);
+	}
 	if (best.score <= NAME_ONLY) {
 		rc = ferry__diagnose(s, &probe, path, &certain, &why);
 		if (certain || !best.row)

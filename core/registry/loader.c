@@ -261,10 +261,24 @@ static int load_directory(struct ferry_session *s, const char *dir, bool asked,
 	return rc;
 }
 
+static int note_searched(struct ferry_session *s, const char *path,
+			 const char *installed, struct ferry_error *err)
+{
+	struct ferry_buffer text = FERRY_BUFFER_INIT;
+
+	ferry_buffer_printf(&text, "%s%s%s", path, *path && *installed ? ", " :
+			    "", installed);
+	s->searched = text.failed ? NULL :
+		      ferry_store_strndup(s->store, text.data, text.n);
+	ferry_buffer_release(&text);
+	return s->searched ? 0 : ferry_fail_nomem(err, "a plugin directory");
+}
+
 int ferry__load_plugins(struct ferry_session *s,
 			const struct ferry_session_options *options,
 			struct ferry_error *err)
 {
+	bool only = secure_getenv("FERRY_PLUGIN_PATH_ONLY");
 	const char *path = options->plugin_path;
 	const char **dirs;
 	size_t n;
@@ -278,7 +292,10 @@ int ferry__load_plugins(struct ferry_session *s,
 		rc = ferry__split_path(s->store, path, &dirs, &n, err);
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = load_directory(s, dirs[i], true, err);
-	if (!rc && !secure_getenv("FERRY_PLUGIN_PATH_ONLY"))
+	if (!rc)
+		rc = note_searched(s, path ? path : "", only ? "" : PLUGINDIR,
+				   err);
+	if (!rc && !only)
 		rc = load_directory(s, PLUGINDIR, false, err);
 	return rc;
 }

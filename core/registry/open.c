@@ -237,6 +237,18 @@ static int read_opened(struct opened *o, struct ferry_store *store,
 	return 0;
 }
 
+static int prove(struct opened *o, struct ferry_document *doc,
+		 struct ferry_work *work, struct ferry_findings *out,
+		 struct ferry_error *err)
+{
+	const struct ferry_format *f = o->format->format;
+
+	if (!f->verify)
+		return 0;
+	return ferry__callback_result(f->verify(&o->input, doc, work, out, err),
+				      "verify", f->name, err);
+}
+
 int ferry__read_document(struct ferry_session *s, const char *path,
 			 const struct ferry__reading *how,
 			 struct ferry_document **out, struct ferry_error *err)
@@ -249,6 +261,13 @@ int ferry__read_document(struct ferry_session *s, const char *path,
 	rc = note_path(&o.context, path, err);
 	if (!rc)
 		rc = read_opened(&o, how->store, out, err);
+	if (!rc && how->proof) {
+		rc = prove(&o, *out, how->work, how->proof, err);
+		if (rc)
+			ferry_document_free(*out);
+		if (rc)
+			*out = NULL;
+	}
 	ferry_source_unref(o.source);
 	return rc;
 }
@@ -338,6 +357,11 @@ static int check_artifact(struct ferry_session *s, struct ferry_document *doc,
 		return ferry_fail(err, rc, why.origin, why.offset, "%s",
 				  why.text);
 	t = what.type ? what.type->type : NULL;
+	if (t && type && what.score <= 0)
+		return ferry_findings_add(out, FERRY_VIOLATION, "type", "",
+					  FERRY_NO_OFFSET, "does not look like "
+					  "a '%s'", t->name) ?
+		       ferry_fail_nomem(err, "findings") : 0;
 	if (!t || !t->check)
 		return 0;
 	return ferry__callback_result(t->check(doc, out, err), "check",
@@ -351,7 +375,6 @@ int ferry_verify(struct ferry_session *s, const char *path,
 {
 	struct ferry_error why = FERRY_ERROR_INIT;
 	struct ferry_work own = { 0 };
-	const struct ferry_format *f;
 	struct ferry_document *doc;
 	struct opened o;
 	int rc = open_public(s, path, options, &o, err);
@@ -363,12 +386,9 @@ int ferry_verify(struct ferry_session *s, const char *path,
 		ferry_source_unref(o.source);
 		return rc;
 	}
-	f = o.format->format;
 	rc = copy_findings(doc->findings, out, &why);
-	if (!rc && f->verify)
-		rc = ferry__callback_result(f->verify(&o.input, doc, work ?
-						      work : &own, out, &why),
-					    "verify", f->name, &why);
+	if (!rc)
+		rc = prove(&o, doc, work ? work : &own, out, &why);
 	if (!rc)
 		rc = check_artifact(s, doc, path, type, out, &why);
 	ferry_document_free(doc);

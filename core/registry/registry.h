@@ -30,6 +30,7 @@ struct ferry_session {
 	size_t n_modules, cap_modules;
 	const char **schema_dirs;
 	size_t n_schema_dirs;
+	const char *searched;		/* where plugins were looked for */
 };
 
 /* Split "a:b", without empty parts, into the store; NULL text: none. */
@@ -51,6 +52,9 @@ int ferry__load_plugins(struct ferry_session *s,
 int ferry__gate(struct ferry_session *s, const struct ferry_plugin *found,
 		const char *file, const struct ferry_plugin **out,
 		struct ferry_error *err);
+/* session.c: NOTFOUND, with where plugins were looked for. */
+int ferry__fail_no_plugins(const struct ferry_session *s,
+			   struct ferry_error *err);
 /* model.c: the rule files below the schema directories. */
 int ferry__load_models(struct ferry_session *s, struct ferry_error *err);
 
@@ -87,6 +91,8 @@ struct ferry__reading {
 	struct ferry_store *store;		/* NULL: a new one */
 	struct ferry_buffer *paths;
 	struct ferry_output *output;
+	struct ferry_findings *proof;	/* NULL: no check of the content */
+	struct ferry_work *work;	/* of the check */
 };
 
 int ferry__read_document(struct ferry_session *s, const char *path,
@@ -100,6 +106,10 @@ int ferry__identify(struct ferry_session *s, struct ferry_source *src,
  * the signatures took it. */
 int ferry__diagnose(struct ferry_session *s, const struct ferry_probe *probe,
 		    const char *path, bool *certain, struct ferry_error *err);
+/* What a format took by its first bytes, and yet is something else; 0: not. */
+int ferry__diagnose_taken(struct ferry_session *s,
+			  const struct ferry_probe *probe, const char *path,
+			  struct ferry_error *err);
 int ferry__diagnose_directory(struct ferry_session *s, const char *path,
 			      struct ferry_error *err);
 /* A callback broke its contract, or failed: its code, with *err filled. */

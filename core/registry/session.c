@@ -180,6 +180,15 @@ const struct ferry_known *ferry_session_find(const struct ferry_session *s,
 	return bsearch(&key, s->rows[kind], s->n[kind], sizeof(key), by_name);
 }
 
+int ferry__fail_no_plugins(const struct ferry_session *s,
+			   struct ferry_error *err)
+{
+	return ferry_fail(err, FERRY_NOTFOUND, "registry", FERRY_NO_OFFSET,
+			  "no plugins found in %.600s: set FERRY_PLUGIN_PATH "
+			  "or install ferry", *s->searched ? s->searched :
+			  "any directory (none is set)");
+}
+
 int ferry__fail_unknown(const struct ferry_session *s,
 			enum ferry_known_kind kind, const char *what,
 			const char *name, struct ferry_error *err)
@@ -194,6 +203,8 @@ int ferry__fail_unknown(const struct ferry_session *s,
 	struct ferry__nearest near;
 	char shown[96], hint[320];
 
+	if (kind == FERRY_KNOWN_FORMATS && !s->n[kind])
+		return ferry__fail_no_plugins(s, err);
 	ferry__nearest_init(&near, name);
 	for (size_t i = 0; i < s->n[kind]; i++)
 		ferry__nearest_offer(&near, s->rows[kind][i].name);

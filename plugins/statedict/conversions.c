@@ -58,15 +58,6 @@ static int note_left(struct ferry_document *doc, const struct ferry_pair *pair,
 				  FERRY_NO_OFFSET, "'%s' is left behind", name);
 }
 
-/* A value stands at or above the place of the weights. */
-static bool leads_to(const struct ferry_pair *pair, const struct weights *w)
-{
-	size_t n = pair->key->kind == FERRY_STRING ? pair->key->u.s.nbytes : 0;
-
-	return n && !strncmp(w->path, pair->key->u.s.data, n) &&
-	       (!w->path[n] || w->path[n] == '.');
-}
-
 static int checkpoint_losses(const struct ferry_conversion_args *args,
 			     struct ferry_findings *out,
 			     struct ferry_error *err)

@@ -261,7 +261,7 @@ static int describe_others(struct ferry_document *doc,
 
 	for (uint32_t i = 0; i < items->u.dict.n && text.n < 160; i++) {
 		pair = &items->u.dict.pairs[i];
-		if (pair->value == chosen->value ||
+		if (pair->value == chosen->value || leads_to(pair, chosen) ||
 		    pair->key->kind != FERRY_STRING ||
 		    (!holds_weights(pair->value, &budget) &&
 		     !is_module(pair->value)))

@@ -15,7 +15,7 @@ static const char *const weight_keys[] = {
 	"state_dict", "model_state_dict", "model_state", "model", "module",
 	"net", "network", "params", "params_ema", "ema", "ema_state_dict",
 	"ema_model", "model_ema", "weights", "generator", "teacher", "student",
-	"params_g", "netG", "G_ema", "encoder", NULL
+	"params_g", "netG", "G_ema", "encoder", "state", NULL
 };
 
 bool is_tensor(struct ferry_value *v)
@@ -121,6 +121,41 @@ static void found(struct weights *out, struct ferry_value *v, const char *key,
 			 n ? "." : "", key);
 }
 
+/* Names of a whole, which no name of a weight begins with. */
+static const char *const whole_keys[] = {
+	"state_dict", "model_state_dict", "model_state", "model", "params",
+	"weights", NULL
+};
+
+/* A mapping around nothing but another one is no part of the names. */
+static void descend(struct weights *out, unsigned depth)
+{
+	struct ferry_value *items, *value;
+	size_t i;
+
+	for (; depth < CHECKPOINT_MOST && !out->module; depth++) {
+		items = ferry_value_items(out->value);
+		if (!items || items->u.dict.n != 1)
+			return;
+		value = items->u.dict.pairs[0].value;
+		for (i = 0; whole_keys[i]; i++)
+			if (ferry_value_is(items->u.dict.pairs[0].key,
+					   whole_keys[i]))
+				break;
+		if (!whole_keys[i] || !ferry_value_items(value))
+			return;
+		found(out, value, whole_keys[i], out->named);
+	}
+}
+
+bool leads_to(const struct ferry_pair *pair, const struct weights *w)
+{
+	size_t n = pair->key->kind == FERRY_STRING ? pair->key->u.s.nbytes : 0;
+
+	return n && !strncmp(w->path, pair->key->u.s.data, n) &&
+	       (!w->path[n] || w->path[n] == '.');
+}
+
 static bool is_weights(struct ferry_value *v, size_t *budget)
 {
 	return is_module(v) || is_script(v) || holds_weights(v, budget);
@@ -184,10 +219,13 @@ void find_weights(struct ferry_document *doc, struct weights *out)
 	size_t budget = LOOK_MOST;
 
 	memset(out, 0, sizeof(*out));
-	if (is_module(root) || is_script(root) || state_dict_size(root))
+	if (is_module(root) || is_script(root) || state_dict_size(root)) {
 		found(out, root, NULL, true);
-	else if (!find_inside(root, 0, out, &budget) &&
-		 holds_weights(root, &budget))
+		return;
+	}
+	if (find_inside(root, 0, out, &budget))
+		descend(out, 1);
+	else if (holds_weights(root, &budget))
 		found(out, root, NULL, false);
 }
 

@@ -39,6 +39,8 @@ bool holds_weights(struct ferry_value *v, size_t *budget);
 /* Names to tensors, nothing else: their number, else 0. */
 size_t state_dict_size(struct ferry_value *v);
 void find_weights(struct ferry_document *doc, struct weights *out);
+/* A value stands at or above the place of the weights. */
+bool leads_to(const struct ferry_pair *pair, const struct weights *w);
 enum shape document_shape(struct ferry_document *doc, struct ferry_match *out);
 
 /* flatten.c: "a.b.weight" to tensor for a tree of modules or nested mappings.

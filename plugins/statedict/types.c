@@ -68,7 +68,7 @@ static int check_state_dict(struct ferry_document *doc,
 	if (!items)
 		return ferry_findings_add(out, FERRY_VIOLATION, "not-a-mapping",
 					  "", FERRY_NO_OFFSET, "a state dict "
-					  "is a mapping; this is a %s",
+					  "is a mapping; this is of kind %s",
 					  ferry_kind_name(doc->root->kind));
 	for (uint32_t i = 0; i < items->u.dict.n && !rc; i++) {
 		pair = &items->u.dict.pairs[i];
@@ -76,7 +76,7 @@ static int check_state_dict(struct ferry_document *doc,
 			rc = ferry_findings_add(out, FERRY_VIOLATION,
 						"key-not-text", "",
 						FERRY_NO_OFFSET,
-						"key %u is a %s, not a text", i,
+						"key %u is of kind %s, not text", i,
 						ferry_kind_name(
 							pair->key->kind));
 			continue;
@@ -87,7 +87,8 @@ static int check_state_dict(struct ferry_document *doc,
 		if (v->kind != FERRY_TENSOR)
 			rc = ferry_findings_add(out, FERRY_WARNING,
 						"not-a-tensor", name,
-						FERRY_NO_OFFSET, "'%s' is a %s, "
+						FERRY_NO_OFFSET,
+						"'%s' is of kind %s, "
 						"not a tensor", name,
 						ferry_kind_name(v->kind));
 		else if (v->u.tensor->flags & FERRY_META)

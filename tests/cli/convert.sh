@@ -118,7 +118,34 @@ json_is bytes_out 64
 absent p.safetensors
 tidy
 
+# What is in the way is told beforehand, as convert tells it.
+run plan a.safetensors m1.safetensors
+status 0
+for name in v.safetensors a.safetensors none/b.safetensors; do
+	run convert a.safetensors "$name"
+	refused=$got
+	cp "$err" told
+	run plan a.safetensors "$name"
+	status "$refused"
+	cmp -s "$err" told || fail 'plan says something else than convert'
+done
+run plan --json a.safetensors v.safetensors
+status 1
+json
+json_is blocked 'v.safetensors: exists already; use --overwrite to replace it'
+run plan --overwrite a.safetensors v.safetensors
+status 0
+
+# Shards: what was written is named.
+run convert --shard-size=50 a.safetensors shards.safetensors
+status 0
+err 'wrote shards.safetensors.index.json and 2 shards'
+absent shards.safetensors
+
 # Memory and threads.
+run convert --max-memory=1 a.safetensors m.safetensors
+status 2
+absent m.safetensors
 run convert --max-memory=1MiB -j 2 a.safetensors m.safetensors
 status 0
 run diff --strict a.safetensors m.safetensors

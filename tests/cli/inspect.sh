@@ -64,6 +64,29 @@ run inspect --stats s.safetensors
 out '1 nan'
 out '1 inf'
 
+# Names of one tensor: its data is counted once, the same in every figure.
+gpt=$abs_top_srcdir/doc/examples/tiny-gpt.pt
+run inspect "$gpt"
+status 0
+out '56,861 in 113 tensors (114 names), 227 kB'
+out 'float32 227 kB (112 tensors, 113 names)'
+run inspect --json "$gpt"
+json_is all/names 114
+json_is dtypes/float32/tensors 112
+run verify "$gpt"
+status 0
+out ': ok: 113 tensors (114 names), 227 kB'
+
+# A wrong CRC is a warning, and not ok.
+cp "$gpt" crc.pt
+printf '\001\002\003\004' |
+	dd of=crc.pt bs=1 seek=130000 conv=notrunc 2>/dev/null
+run verify crc.pt
+status 0
+err 'CRC-32'
+out 'crc.pt: 1 warning: 113 tensors'
+no_out ok
+
 # The listings.
 for verb in types formats conversions models plugins; do
 	run "$verb"

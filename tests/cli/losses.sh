@@ -26,6 +26,11 @@ absent a.json
 run convert --allow-loss=values,tensors a.safetensors a.json
 status 0
 present a.json
+run plan --allow-loss='No such' a.safetensors b.json
+status 2
+run plan --allow-loss=nonsense a.safetensors b.safetensors
+status 0
+err 'no loss here is of that kind'
 run convert --overwrite --allow-loss a.safetensors a.json
 status 0
 run plan --json --allow-loss a.safetensors b.json

@@ -35,6 +35,13 @@ run scan copy.pkl
 out os.system
 absent ran
 
+# A pickle that breaks off, and is listed up to there.
+printf '\200\002cos\nsystem\nq\000(X\005\000\000\000to' >cut.pkl
+run scan cut.pkl
+status 0
+out os.system
+out 'warning: the pickle breaks off: '
+
 # What ferry writes for torch is what its safe loader takes.
 pair a.safetensors
 run convert a.safetensors a.pt

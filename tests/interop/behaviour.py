@@ -323,6 +323,11 @@ def wrong_crcs_are_a_warning():
         at += 4
     path("badcrc.pt").write_bytes(raw)
     converts_equal(path("badcrc.pt"))
+    for target in ("badcrc.out.pt", "badcrc.out.safetensors"):
+        warned = ferry("convert", "--overwrite", path("badcrc.pt"), path(target)).stderr
+        assert "CRC" in warned, warned
+    with zipfile.ZipFile(path("badcrc.out.pt")) as z:
+        assert z.testzip() is None
     done = subprocess.run([FERRY, "verify", str(path("badcrc.pt"))], capture_output=True, text=True)
     assert "crc" in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
     with zipfile.ZipFile(saved(STATE, "goodcrc.pt")) as z:

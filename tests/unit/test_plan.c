@@ -143,6 +143,19 @@ static bool has_finding(const struct ferry_plan *p, enum ferry_level level,
 	return false;
 }
 
+static bool has_warning(const struct ferry_plan *p, const char *code,
+			const char *text)
+{
+	const struct ferry_findings *all = ferry_plan_warnings(p);
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++)
+		if (f->level == FERRY_WARNING && !strcmp(f->code, code) &&
+		    strstr(f->text, text))
+			return true;
+	return false;
+}
+
 /* ---- chains -------------------------------------------------------------- */
 
 Test(plan, copies_what_nothing_is_asked_of)
@@ -255,9 +268,7 @@ Test(plan, an_unclear_type_matters_only_when_it_is_needed)
 	job.to = "mock/c";
 	fails(&job, FERRY_AMBIGUOUS, "--from=mock/twin");
 	job.from = "mock/b";
-	job.overwrite = true;
-	run(plan(&job));
-	content_is("out.note", "NOTE cwin bc");
+	fails(&job, FERRY_UNSUPPORTED, "does not look like a 'mock/b'");
 }
 
 /* ---- losses -------------------------------------------------------------- */
@@ -349,8 +360,50 @@ Test(plan, takes_the_weights_alone)
 
 	cr_assert_str_eq(ferry_plan_input_type(p)->type->name, "checkpoint");
 	cr_assert_str_eq(ferry_plan_output_type(p), "state-dict");
+	cr_assert(has_finding(p, FERRY_NOTE, "left", "optimizer, "));
 	run(p);
 	content_is("out.dump", dumped);
+}
+
+Test(plan, nothing_left_is_a_loss)
+{
+	const struct ferry_edit edits[] = {
+		{ FERRY_EDIT_KEEP, "nothing", NULL },
+	};
+	const char *allowed[] = { "empty" };
+	struct ferry_job job = JOB("plain", "out.dump", .edits = edits,
+				   .n_edits = 1);
+	struct ferry_plan *p = plan(&job);
+
+	cr_assert(has_finding(p, FERRY_WARNING, "empty",
+			      "--keep 'nothing' matched none"));
+	cr_assert_eq(ferry_plan_refused(p), 1);
+	ferry_plan_free(p);
+	job.allow_loss = allowed;
+	job.n_allow_loss = 1;
+	p = plan(&job);
+	cr_assert_eq(ferry_plan_refused(p), 0);
+	ferry_plan_free(p);
+}
+
+Test(plan, casts_are_to_floating_dtypes)
+{
+	const struct ferry_edit edits[] = {
+		{ FERRY_EDIT_CAST, "int8", NULL },
+	};
+	struct ferry_job job = JOB("plain", "out.dump", .edits = edits,
+				   .n_edits = 1);
+
+	fails(&job, FERRY_MISUSE, "cast to int8 truncates");
+	job.allow_all_losses = true;
+	ferry_plan_free(plan(&job));
+}
+
+Test(plan, a_type_that_the_content_is_not_is_refused)
+{
+	struct ferry_job job = JOB("plain", "out.dump", .from = "module");
+
+	fails(&job, FERRY_UNSUPPORTED, "does not look like a 'module'");
 }
 
 Test(plan, the_weights_of_modules_are_named_and_bare)
@@ -386,7 +439,7 @@ Test(plan, what_has_no_weights_says_so)
 {
 	struct ferry_job job = JOB("a", "out.note", .weights = true);
 
-	fails(&job, FERRY_UNSUPPORTED, "a 'mock/a' has no weights");
+	fails(&job, FERRY_UNSUPPORTED, "'mock/a' has no weights");
 }
 
 Test(plan, selects_one_or_several_paths)
@@ -464,7 +517,7 @@ Test(plan, rules_without_a_match_are_told)
 				   .n_edits = 1);
 	struct ferry_plan *p = plan(&job);
 
-	cr_assert(has_finding(p, FERRY_NOTE, "rule-unmatched", "nowhere"));
+	cr_assert(has_warning(p, "rule-unmatched", "nowhere"));
 	cr_assert_eq(ferry_plan_refused(p), 0);
 	ferry_plan_free(p);
 }

@@ -88,11 +88,14 @@ FERRY_API void ferry_plan_free(struct ferry_plan *p);
 FERRY_API size_t ferry_plan_n_steps(const struct ferry_plan *p);
 FERRY_API const struct ferry_step *ferry_plan_step(const struct ferry_plan *p,
 						   size_t i);
-/* NOTEs: changes of form, what else was kept, what rules did (and those that
- * matched nothing), warnings of the reader; WARNINGs: losses, allowed ones
- * too, and violations in what a conversion made. */
+/* NOTEs: changes of form, what else was kept, what rules did; WARNINGs: losses, allowed ones too, and violations in what
+ * a conversion made. */
 FERRY_API const struct ferry_findings *
 ferry_plan_findings(const struct ferry_plan *p);
+/* What the reader, the rules and (after the run) the writer warned of: no
+ * losses, nothing is refused for them. */
+FERRY_API const struct ferry_findings *
+ferry_plan_warnings(const struct ferry_plan *p);
 /* Losses not allowed: their number; the run refuses when it is not 0. */
 FERRY_API size_t ferry_plan_refused(const struct ferry_plan *p);
 /* The document that will be written (borrowed). */
@@ -121,7 +124,8 @@ struct ferry_run_options {
  * Write the output.  LOSSY when losses are not allowed (nothing is written),
  * EXISTS, IO, CANCELLED, ...: then no file has the final name that did not
  * have it before.  With job.verify the output is re-read and compared before it
- * gets its name; a difference is MALFORMED.
+ * gets its name, and the format's own checks are run on it; a difference or a
+ * violation is MALFORMED.
  */
 FERRY_API int ferry_plan_run(struct ferry_plan *p,
 			     const struct ferry_run_options *options,
