@@ -92,13 +92,7 @@ static const struct cli_listing listing = {
 
 static int run(struct cli *c)
 {
-	const char *arg;
-	bool more = false;
-	int id;
-
-	while ((id = cli_next(c, &arg)) > 0)
-		more = true;
-	return id ? cli_ended(id) : cli_list(c, &listing, more);
+	return cli_list_by_options(c, &listing);
 }
 
 const struct cli_verb cli_conversions = {

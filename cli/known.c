@@ -153,3 +153,14 @@ int cli_list(struct cli *c, const struct cli_listing *listing, bool more)
 		print_more(c, listing);
 	return CLI_DONE;
 }
+
+int cli_list_by_options(struct cli *c, const struct cli_listing *listing)
+{
+	const char *arg;
+	bool more = false;
+	int id;
+
+	while ((id = cli_next(c, &arg)) > 0)
+		more = true;
+	return id ? cli_ended(id) : cli_list(c, listing, more);
+}

@@ -10,11 +10,6 @@ static inline bool ferry_ckd_add(uint64_t *out, uint64_t a, uint64_t b)
 	return __builtin_add_overflow(a, b, out);
 }
 
-static inline bool ferry_ckd_sub(uint64_t *out, uint64_t a, uint64_t b)
-{
-	return __builtin_sub_overflow(a, b, out);
-}
-
 static inline bool ferry_ckd_mul(uint64_t *out, uint64_t a, uint64_t b)
 {
 	return __builtin_mul_overflow(a, b, out);
