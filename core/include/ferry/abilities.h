@@ -29,6 +29,7 @@ enum ferry_format_flags {
 	FERRY_FORMAT_TENSORS = 1 << 5,	/* holds tensor data at all */
 	FERRY_FORMAT_LOSSLESS = 1 << 6,	/* NESTED, SHARED, STRIDED and OBJECTS
 					 * by way of typed metadata */
+	FERRY_FORMAT_DIRECTORY = 1 << 7, /* a directory, not a file */
 };
 
 /* An input of a conversion. */
@@ -55,6 +56,9 @@ struct ferry_abilities {
 	const char *output;		/* artifact type */
 	uint32_t cost;
 	const struct ferry_option_spec *options;
+	bool upgrades;			/* FERRY_CONVERSION_UPGRADE */
+	const char *output_suffix;	/* types: see ferry/sys/plugin.h */
+	const struct ferry_option_spec *average_options;
 };
 
 /* Fill *out from what `known` declared; all zero for plugins and models. */

@@ -40,7 +40,8 @@ struct ferry_edit {
 struct ferry_job {
 	const char *const *inputs;	/* paths; the first is the main one */
 	size_t n_inputs;
-	const char *output;		/* path; NULL: plan to a type only */
+	const char *output;		/* path; NULL: plan to a type only;
+					 * ending in "/": a directory */
 	const char *from;		/* artifact type, or NULL: recognise */
 	const char *to;			/* artifact type, or NULL: keep */
 	const char *from_format;	/* or NULL: probe */
@@ -59,6 +60,16 @@ struct ferry_job {
 	bool allow_all_losses;
 	const char *const *allow_loss;	/* kinds */
 	size_t n_allow_loss;
+	/* "FROM=TO": where paths that documents name lie here. */
+	const char *const *map_paths;
+	size_t n_map_paths;
+	bool upgrade;			/* run the type's upgrade */
+	/* All inputs are of one type (or `from`): their mean, by the type's
+	 * rule, takes the place of the main input. */
+	bool average;
+	const char *expect;		/* a tensor schema (name or file) or a
+					 * checkpoint that the weights must fit;
+					 * violations are losses */
 	enum ferry_shared shared;
 	bool overwrite;
 	bool verify;			/* re-read and compare after writing */

@@ -207,6 +207,12 @@ struct ferry_document {
 	 */
 	struct ferry_value *about;
 	struct ferry_findings *findings; /* warnings of the reader */
+	/*
+	 * How whoever made it would have it written: a DICT of writer option
+	 * ("protocol") to STRING, or NULL.  A writer that has such an option
+	 * takes it where the user gave none.
+	 */
+	struct ferry_value *hints;
 };
 
 /* Free the document and its reference to the store; NULL is allowed. */

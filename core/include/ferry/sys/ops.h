@@ -66,6 +66,29 @@ FERRY_API int ferry_op_concat(struct ferry_store *s,
 			      struct ferry_error *err);
 
 /*
+ * The mean of n tensors of one shape and dtype, element by element, as adding
+ * them in order to a copy of the first and then dividing by n gives it, each
+ * step rounded to the stored dtype: bit-equal to torch's in-place add_() and
+ * div_() on CPU.  `divisor` divides (n when 0).  Floating and complex dtypes.
+ * Read in pieces: memory does not grow with n or the size, and no more than a
+ * few inputs need be open at a time.
+ */
+FERRY_API int ferry_op_mean(struct ferry_store *s,
+			    struct ferry_value *const *tensors, size_t n,
+			    uint64_t divisor, struct ferry_value **out,
+			    struct ferry_error *err);
+/*
+ * Resize the last two dimensions of a float32 or float64 tensor to height x
+ * width by bicubic interpolation, A = -0.75, indices clamped, no antialias,
+ * align_corners false: as torch.nn.functional.interpolate(mode="bicubic"), to
+ * within 1e-5 of unit-scale data.  Other floating dtypes by way of float32.
+ */
+FERRY_API int ferry_op_resize_bicubic(struct ferry_store *s,
+				      struct ferry_value *t, uint64_t height,
+				      uint64_t width, struct ferry_value **out,
+				      struct ferry_error *err);
+
+/*
  * A storage put together from dense parts: byte range [0, nbytes) in which
  * element (i...) of part k stands at (offset + sum(i * strides)) elements;
  * bytes no part covers are zero, a byte two parts cover comes from the earlier.

@@ -35,6 +35,10 @@ struct ferry_options;
 /* The text given, else the fallback, else NULL. */
 FERRY_API const char *ferry_option(const struct ferry_options *o,
 				   const char *name);
+/* The i-th text given for an option that may be given several times, in the
+ * order given; NULL past the last.  The fallback does not count. */
+FERRY_API const char *ferry_option_nth(const struct ferry_options *o,
+				       const char *name, size_t i);
 /* Parsed: "5GB", "5GiB", "512M", "1024"; MISUSE when it is not a size. */
 FERRY_API int ferry_option_bytes(const struct ferry_options *o,
 				 const char *name, uint64_t *out,
@@ -55,18 +59,31 @@ struct ferry_probe {
 	size_t ntail;
 	uint64_t nbytes;	/* of the whole file */
 	const char *name;	/* base name as a hint; may be "" */
+	/* A directory: the files below it, "a/b.th", sorted by byte; then there
+	 * are no head and tail.  NULL for a file. */
+	const char *const *names;
+	size_t n_names;
 };
 
 /* Scores: 0 not mine; up to 40 by name only; 60-90 magic; 100 magic and
  * structure checked.  An equal top score is AMBIGUOUS, never settled by order. */
 
-/* One file to read, and its neighbours. */
+/* One file to read, and its neighbours; or a directory. */
 struct ferry_input {
-	struct ferry_source *source;
+	struct ferry_source *source;	/* NULL for a directory */
 	const char *path;		/* as the user named it; may be "" */
 	const struct ferry_options *options;
 	void *priv;			/* the core's */
+	/* A directory, for formats with FERRY_FORMAT_DIRECTORY: its files as in
+	 * struct ferry_probe, and their sizes. */
+	const char *const *names;
+	const uint64_t *sizes;
+	size_t n_names;
 };
+
+/* Files below a directory that are looked at; more is LIMIT. */
+#define FERRY_DIRECTORY_MOST 100000
+#define FERRY_DIRECTORY_DEPTH 8
 
 /*
  * Open a file beside the input by a name that came from inside it.  The name
@@ -76,6 +93,32 @@ struct ferry_input {
 FERRY_API int ferry_input_sibling(const struct ferry_input *in,
 				  const char *name, struct ferry_source **out,
 				  struct ferry_error *err);
+
+/*
+ * Read a file by its name as a document of whatever format it has, into
+ * `store`: one of a directory's names, or a sibling as ferry_input_sibling()
+ * allows it.  Free it with ferry_document_free(); its values live on.  Errors
+ * name the file.
+ */
+FERRY_API int ferry_input_document(const struct ferry_input *in,
+				   const char *name, struct ferry_store *store,
+				   struct ferry_document **out,
+				   struct ferry_error *err);
+
+/*
+ * Write doc as the file `name` of an output, by the format of its suffix or
+ * the one named: how a writer of a directory writes its members.  `name` may
+ * have directories in it ("checkpoints/a.th"), which are made.  Settings are
+ * "NAME=VALUE" for the member's writer.  What that writer
+ * can't hold is LOSSY.
+ */
+FERRY_API int ferry_output_document(struct ferry_output *output,
+				    const char *name,
+				    struct ferry_document *doc,
+				    const char *format,
+				    const char *const *settings, size_t n,
+				    struct ferry_findings *out,
+				    struct ferry_error *err);
 
 struct ferry_format {
 	size_t struct_size;
@@ -154,6 +197,22 @@ struct ferry_artifact_type {
 	int (*weights)(struct ferry_document *doc, struct ferry_value **out,
 		       struct ferry_error *err);
 	uint64_t dtypes;	/* of tensors it may hold; 0: any */
+
+	/* Put in the place of the main input's last suffix when no output is
+	 * named: ".hw.pt"; NULL: an output must be named. */
+	const char *output_suffix;
+	/*
+	 * The mean of n documents of this type (n >= 1): set out->root, in
+	 * out->store, which is that of all docs.  Tensors by ferry_op_mean().
+	 * Optional: without it the weights are averaged and all else is the
+	 * first document's, which is told.
+	 */
+	int (*average)(struct ferry_document *const *docs, size_t n,
+		       const struct ferry_options *options,
+		       struct ferry_document *out,
+		       struct ferry_findings *findings,
+		       struct ferry_error *err);
+	const struct ferry_option_spec *average_options;
 };
 
 /* ---- conversions ---------------------------------------------------------- */
@@ -163,8 +222,43 @@ struct ferry_conversion_args {
 	const struct ferry_source *const *files;	/* for plain-file roles */
 	const struct ferry_options *options;
 	struct ferry_store *store;	/* build the result here */
-	struct ferry_document *out;	/* set root (and about) */
+	struct ferry_document *out;	/* set root (and about, hints) */
 	struct ferry_findings *findings;
+	const char *const *paths;	/* by role, as the user named them;
+					 * NULL: not given */
+	void *priv;			/* the core's */
+};
+
+/*
+ * Files that a document names, for roles that nobody gave: `path` as it stands
+ * in the document, the longest FROM of --map-path that is a leading part of it
+ * (whole components) put as TO; a relative one is sought beside the main
+ * input, then in the working directory.  NOTFOUND names the file sought and
+ * what to give instead (--map-path, --with).  A file is opened and read once,
+ * is told as a step of the plan, and is never written to.
+ *
+ * open: a plain file, *out borrowed until the plan ends.  read: a document of
+ * an artifact type (NULL: any), borrowed.  exists: 1, 0, or an error; a
+ * directory exists too.  map: the path that would be opened, in the store.
+ */
+FERRY_API int ferry_args_open(const struct ferry_conversion_args *args,
+			      const char *path,
+			      const struct ferry_source **out,
+			      struct ferry_error *err);
+FERRY_API int ferry_args_read(const struct ferry_conversion_args *args,
+			      const char *path, const char *type,
+			      struct ferry_document **out,
+			      struct ferry_error *err);
+FERRY_API int ferry_args_exists(const struct ferry_conversion_args *args,
+				const char *path, struct ferry_error *err);
+FERRY_API char *ferry_args_map(const struct ferry_conversion_args *args,
+			       const char *path);
+
+/* conversion.flags */
+enum ferry_conversion_flags {
+	/* Of a type to itself: brings an old document to the newest layout.
+	 * --upgrade runs it. */
+	FERRY_CONVERSION_UPGRADE = 1 << 0,
 };
 
 struct ferry_conversion {
@@ -179,10 +273,37 @@ struct ferry_conversion {
 	 * purpose of the conversion and asked for by its output type, NOTE. */
 	int (*losses)(const struct ferry_conversion_args *args,
 		      struct ferry_findings *out, struct ferry_error *err);
-	/* Rearrange values and lazy tensors; copy no tensor data. */
+	/* Rearrange values and lazy tensors; copy no tensor data.  The inputs
+	 * stay as they are: what changes is made anew in args->store. */
 	int (*run)(const struct ferry_conversion_args *args,
 		   struct ferry_error *err);
+	uint32_t flags;		/* enum ferry_conversion_flags */
 };
+
+/*
+ * A conversion of a type to itself is an edit: it is no part of a chain by
+ * itself, but runs, before the chain when the main input has the type and else
+ * after it, when the job gives one of its options and nothing in the chain
+ * knows that option.  Edits of one type run in the order of their names.
+ */
+
+/* ---- data of plugins ---------------------------------------------------------- */
+
+/*
+ * A file of the schema directories by its name below them
+ * ("caiman/inference.yaml"); the first directory that has it wins.  A store of
+ * a session knows the session's directories; any other the environment's and
+ * the installed one.  *out is the caller's.
+ */
+FERRY_API int ferry_schema_open(const struct ferry_store *store,
+				const char *name, struct ferry_source **out,
+				struct ferry_error *err);
+/* The files directly below a directory of them ("caiman/tensors"), by name,
+ * sorted, each once; all in the store. */
+FERRY_API int ferry_schema_list(struct ferry_store *store,
+				const char *directory,
+				const char *const **names, size_t *n,
+				struct ferry_error *err);
 
 /* ---- the plugin ------------------------------------------------------------ */
 

@@ -1,0 +1,94 @@
+/*
+ * Tensor schemas: which tensors a model's weights are, by name, shape and
+ * dtype, written as formulas in the model's dimensions.
+ *
+ *	name: example/base
+ *	description: one line
+ *	dims: {E: 1024, L: 2}		# integers, or formulas in earlier ones
+ *	tensors:
+ *	  - {name: embed.weight, shape: [E, "4*E"], dtype: float32}
+ *	  - for: {i: [0, L]}		# i = 0 .. L-1; may be nested
+ *	    tensors:
+ *	      - {name: "layers.{i}.weight", shape: ["i == 0 ? E : 2*E", E]}
+ *	  - {name: extra, shape: [E], optional: true}
+ *
+ * A formula has integers, names, + - * / (exact: a remainder is an error) %,
+ * comparisons, ?: and parentheses.  "{i}" in a name is a formula too.  The order
+ * of tensors is part of the schema; whether it matters is the checker's choice.
+ * A schema is data: a file in the schema directories found by its name
+ * (caiman/base is caiman/tensors/base.yaml or caiman/base.yaml), or a user's.
+ *
+ * Thread: a schema is read-only once made.
+ */
+#ifndef FERRY_SCHEMA_H
+#define FERRY_SCHEMA_H
+
+#include <ferry/findings.h>
+#include <ferry/value.h>
+
+FERRY_BEGIN
+
+struct ferry_store;
+struct ferry_tensor_schema;
+
+/* dims: "NAME=INTEGER" that take the place of the file's; an unknown name is
+ * MISUSE.  MALFORMED with line and column; LIMIT above a million tensors. */
+FERRY_API int ferry_tensor_schema_load(struct ferry_tensor_schema **out,
+				       const char *path,
+				       const char *const *dims, size_t n_dims,
+				       struct ferry_error *err);
+/* By name in the schema directories that the store's session knows. */
+FERRY_API int ferry_tensor_schema_find(struct ferry_tensor_schema **out,
+				       const struct ferry_store *store,
+				       const char *name,
+				       const char *const *dims, size_t n_dims,
+				       struct ferry_error *err);
+/* The names, shapes and dtypes of a mapping of weights (nested ones joined by
+ * "."; decorated tensors too). */
+FERRY_API int ferry_tensor_schema_of(struct ferry_tensor_schema **out,
+				     struct ferry_document *doc,
+				     struct ferry_value *weights,
+				     struct ferry_error *err);
+FERRY_API void ferry_tensor_schema_free(struct ferry_tensor_schema *s);
+
+FERRY_API const char *ferry_tensor_schema_name(const struct ferry_tensor_schema *s);
+/* Value of a dimension: 0 when it has no such name. */
+FERRY_API uint64_t ferry_tensor_schema_dim(const struct ferry_tensor_schema *s,
+					   const char *name);
+
+struct ferry_tensor_spec {
+	const char *name;
+	const uint64_t *shape;
+	unsigned ndim;
+	uint64_t dtypes;	/* mask; 0: any */
+	bool optional;
+};
+
+FERRY_API size_t ferry_tensor_schema_count(const struct ferry_tensor_schema *s);
+/* In the schema's order; NULL past the end. */
+FERRY_API const struct ferry_tensor_spec *
+ferry_tensor_schema_get(const struct ferry_tensor_schema *s, size_t i);
+FERRY_API const struct ferry_tensor_spec *
+ferry_tensor_schema_at(const struct ferry_tensor_schema *s, const char *name);
+
+enum ferry_schema_flags {
+	FERRY_SCHEMA_ORDER = 1 << 0,	/* the order of names counts */
+	FERRY_SCHEMA_ALLOW_MISSING = 1 << 1,
+	FERRY_SCHEMA_ALLOW_UNEXPECTED = 1 << 2,
+};
+
+/*
+ * Compare weights with a schema.  VIOLATIONs: code "missing", "unexpected",
+ * "shape", "dtype", "order"; path is the tensor's name.  Returns 1 when they fit,
+ * 0 when not, or a negative ferry_code.
+ */
+FERRY_API int ferry_tensor_schema_check(const struct ferry_tensor_schema *s,
+					struct ferry_document *doc,
+					struct ferry_value *weights,
+					uint32_t flags,
+					struct ferry_findings *out,
+					struct ferry_error *err);
+
+FERRY_END
+
+#endif
