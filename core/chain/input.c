@@ -25,10 +25,17 @@ static int describe_read(struct ferry_plan *p, const struct ferry__input *in,
 			       ferry__bytes_text(amount.storage_nbytes, size));
 }
 
-/* What the reader could not find of a document is lost to the output. */
+/* What the reader could not have of a file is lost to the output. */
 static bool is_missing(const struct ferry_finding *f)
 {
-	return f->level == FERRY_WARNING && !strcmp(f->code, "sidecar");
+	static const char *const codes[] = {
+		"sidecar", "stale-document", "records",
+	};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (f->level == FERRY_WARNING && !strcmp(f->code, codes[i]))
+			return true;
+	return false;
 }
 
 static int take_findings(struct ferry_plan *p,

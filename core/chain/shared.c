@@ -36,14 +36,16 @@ struct sharing {
 	char first[160], second[160];
 };
 
-static size_t list_extents(const struct ferry_places *places,
+/* `each`: of a value in several places each has its data written. */
+static size_t list_extents(const struct ferry_places *places, bool each,
 			   struct extent *out)
 {
 	const struct ferry_tensor *t;
 	size_t n = 0;
 
 	for (size_t i = 0; i < places->n; i++) {
-		if (places->items[i].value->kind != FERRY_TENSOR)
+		if (places->items[i].value->kind != FERRY_TENSOR ||
+		    (!each && places->items[i].same != i))
 			continue;
 		t = places->items[i].value->u.tensor;
 		if (!t->storage)
@@ -82,8 +84,8 @@ static void count_overlaps(const struct ferry_places *places,
 	}
 }
 
-static int find_sharing(struct ferry_document *doc, struct sharing *out,
-			struct ferry_error *err)
+static int find_sharing(struct ferry_document *doc, bool each,
+			struct sharing *out, struct ferry_error *err)
 {
 	struct ferry_places places;
 	struct extent *extents;
@@ -97,7 +99,7 @@ static int find_sharing(struct ferry_document *doc, struct sharing *out,
 	if (!extents) {
 		rc = ferry_fail_nomem(err, "a plan");
 	} else {
-		n = list_extents(&places, extents);
+		n = list_extents(&places, each, extents);
 		qsort(extents, n, sizeof(*extents), by_storage);
 		count_overlaps(&places, extents, n, out);
 	}
@@ -316,7 +318,7 @@ static int keep_first(struct ferry_plan *p, size_t *n, struct ferry_error *err)
 /* ---- the policy ---------------------------------------------------------- */
 
 static int refuse(struct ferry_plan *p, const struct sharing *s,
-		  struct ferry_error *err)
+		  const char *why, struct ferry_error *err)
 {
 	struct ferry_findings *found;
 	int rc = ferry_findings_new(&found, err);
@@ -325,10 +327,9 @@ static int refuse(struct ferry_plan *p, const struct sharing *s,
 		return rc;
 	rc = ferry_findings_add(found, FERRY_WARNING, "shared", s->second,
 				FERRY_NO_OFFSET, "%" PRIu64 " tensor%s share%s "
-				"data with another ('%s' with '%s'), which "
-				"--shared=error refuses", s->n,
+				"data with another ('%s' with '%s'), %s", s->n,
 				s->n == 1 ? "" : "s", s->n == 1 ? "s" : "",
-				s->second, s->first) ?
+				s->second, s->first, why) ?
 	     ferry_fail_nomem(err, "findings") :
 	     ferry__take_losses(p, found, false, err);
 	ferry_findings_free(found);
@@ -370,22 +371,29 @@ static int separate(struct ferry_plan *p, struct ferry_error *err)
 			       copied == 1 ? "its" : "their");
 }
 
+/* A format that keeps objects is loaded for what they were; one of names and
+ * tensors has data for each name by its nature. */
 int ferry__share(struct ferry_plan *p, struct ferry_error *err)
 {
+	uint32_t flags = p->writer ? p->writer->format->flags :
+				     FERRY_FORMAT_SHARED;
+	bool can = flags & (FERRY_FORMAT_SHARED | FERRY_FORMAT_LOSSLESS);
+	bool error = p->job.shared == FERRY_SHARED_ERROR;
+	bool objects = flags & FERRY_FORMAT_OBJECTS;
 	struct sharing s;
-	bool can = !p->writer || (p->writer->format->flags &
-				  (FERRY_FORMAT_SHARED |
-				   FERRY_FORMAT_LOSSLESS));
 	int rc;
 
 	if (p->job.shared == FERRY_SHARED_COPY ||
 	    p->job.shared == FERRY_SHARED_FIRST)
 		return separate(p, err);
-	if (p->job.shared == FERRY_SHARED_KEEP && can)
+	if (!error && can)
 		return 0;
-	rc = find_sharing(p->doc, &s, err);
+	rc = find_sharing(p->doc, error || !objects, &s, err);
 	if (rc || !s.n)
 		return rc;
-	return p->job.shared == FERRY_SHARED_ERROR ? refuse(p, &s, err) :
-	       note_unshared(p, &s, err);
+	if (error)
+		return refuse(p, &s, "which --shared=error refuses", err);
+	return objects ? refuse(p, &s, "which the format can't say: "
+				"--shared=copy gives each its own", err) :
+			 note_unshared(p, &s, err);
 }

@@ -461,7 +461,7 @@ static int first_layout(struct reader *r, struct ferry_source *src,
 
 static int warn_of_records(struct reader *r, const struct ferry_value *dict)
 {
-	if (ferry_findings_add(r->doc->findings, FERRY_WARNING, "numpy-type",
+	if (ferry_findings_add(r->doc->findings, FERRY_WARNING, "records",
 			       r->name, FERRY_NO_OFFSET, "array of records is "
 			       "read as a dict of its %u fields, each an array "
 			       "by itself: nothing says that they were one",

@@ -18,6 +18,7 @@ formats_libpickle_la_SOURCES = \
 	formats/pickle/names.c \
 	formats/pickle/names.h \
 	formats/pickle/numpy.c \
+	formats/pickle/numpy_type.c \
 	formats/pickle/object.c \
 	formats/pickle/output.c \
 	formats/pickle/output.h \
@@ -34,6 +35,7 @@ UNIT_TESTS += \
 	tests/unit/test_pickle \
 	tests/unit/test_pickle_corpus \
 	tests/unit/test_pickle_numpy \
+	tests/unit/test_pickle_plugin \
 	$(NULL)
 
 tests_unit_test_pickle_SOURCES = tests/unit/test_pickle.c
@@ -56,6 +58,17 @@ tests_unit_test_pickle_numpy_SOURCES = tests/unit/test_pickle_numpy.c
 tests_unit_test_pickle_numpy_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_pickle_numpy_LDADD = \
 	formats/libpickle.la \
+	core/libferry.la \
+	$(CRITERION_LIBS) \
+	$(NULL)
+
+tests_unit_test_pickle_plugin_SOURCES = \
+	plugins/pickle/plugin.c \
+	tests/unit/test_pickle_plugin.c \
+	$(NULL)
+tests_unit_test_pickle_plugin_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pickle_plugin_LDADD = \
+	formats/libtorch.la \
 	core/libferry.la \
 	$(CRITERION_LIBS) \
 	$(NULL)

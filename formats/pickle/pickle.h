@@ -138,4 +138,12 @@ int pickle_numpy_reduce(void *ctx, struct ferry_store *store,
 int pickle_numpy_replace(struct ferry_store *store, struct ferry_value *value,
 			 struct ferry_value **out, struct ferry_error *err);
 
+/*
+ * A loss, the WARNING "numpy-type", when arrays that a .npy or .npz has as
+ * texts, dates or raw bytes are to be written as the numbers they are made of:
+ * their count and the first names.
+ */
+int pickle_numpy_report(struct ferry_document *doc, struct ferry_findings *out,
+			struct ferry_error *err);
+
 #endif

@@ -50,11 +50,6 @@ void torch_expander_release(struct torch_expander *x);
 int torch_expander_report(const struct torch_expander *x, bool losses,
 			  struct ferry_findings *out, struct ferry_error *err);
 
-/* A WARNING when arrays that numpy had as texts, dates or raw bytes lose that:
- * their count and the first names. */
-int torch_numpy_report(struct ferry_document *doc, struct ferry_findings *out,
-		       struct ferry_error *err);
-
 /* The `replace` callback of the pickle writer; ctx is the expander. */
 int torch_expand(void *ctx, struct ferry_store *store,
 		 struct ferry_value *value, struct ferry_value **out,

@@ -9,7 +9,6 @@ formats_libtorch_la_SOURCES = \
 	formats/torch/expand.c \
 	formats/torch/expand.h \
 	formats/torch/legacy.c \
-	formats/torch/numpy_type.c \
 	formats/torch/opcodes.c \
 	formats/torch/opcodes.h \
 	formats/torch/pid.c \

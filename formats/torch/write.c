@@ -199,7 +199,7 @@ int torch_losses(struct ferry_document *doc,
 	if (!r)
 		r = torch_expander_report(&x, true, out, err);
 	if (!r)
-		r = torch_numpy_report(doc, out, err);
+		r = pickle_numpy_report(doc, out, err);
 	torch_expander_release(&x);
 	return r;
 }

@@ -202,6 +202,73 @@ static int write_pickle(struct ferry_document *doc, struct ferry_output *output,
 	return r;
 }
 
+/* ---- losses ------------------------------------------------------------ */
+
+struct lost {
+	uint64_t decorated, graded;
+	char first[100];	/* class of the first decorated */
+};
+
+static void look_at(const struct ferry_place *place, struct lost *out)
+{
+	const struct ferry_value *v = place->value, *class;
+
+	if (v->kind != FERRY_TENSOR ||
+	    (v->u.tensor->extra && ferry_dict_get(v->u.tensor->extra, "numpy")))
+		return;
+	out->graded += (v->u.tensor->flags & FERRY_REQUIRES_GRAD) != 0;
+	if (place->holder == v || out->decorated++)
+		return;
+	class = place->holder->u.object->callable;
+	if (class && class->kind == FERRY_GLOBAL)
+		ferry_escape(out->first, sizeof(out->first),
+			     class->u.global.name, class->u.global.name_len);
+}
+
+/* A framework's own call around a tensor is left with an array in it. */
+static int report_calls(const struct lost *lost, struct ferry_findings *out)
+{
+	int rc = 0;
+
+	if (lost->decorated)
+		rc = ferry_findings_add(out, FERRY_WARNING, "parameters", "",
+					FERRY_NO_OFFSET, "%llu tensor%s in a "
+					"call such as %s, which can't be made "
+					"of a numpy array; --weights takes the "
+					"tensors alone",
+					(unsigned long long)lost->decorated,
+					lost->decorated == 1 ? " is" : "s are",
+					*lost->first ? lost->first : "?");
+	if (!rc && lost->graded)
+		rc = ferry_findings_add(out, FERRY_NOTE, "requires-grad", "",
+					FERRY_NO_OFFSET, "numpy has no place "
+					"for requires_grad: %llu tensor%s it",
+					(unsigned long long)lost->graded,
+					lost->graded == 1 ? " loses" :
+							    "s lose");
+	return rc;
+}
+
+static int losses(struct ferry_document *doc,
+		  const struct ferry_options *options,
+		  struct ferry_findings *out, struct ferry_error *err)
+{
+	struct lost lost = { 0 };
+	struct ferry_places places;
+	int rc = ferry_places_init(&places, doc, err);
+
+	(void)options;
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < places.n; i++)
+		if (places.items[i].same == i)
+			look_at(&places.items[i], &lost);
+	ferry_places_release(&places);
+	if (report_calls(&lost, out))
+		return ferry_fail_nomem(err, "findings");
+	return pickle_numpy_report(doc, out, err);
+}
+
 /* ---- the plugin -------------------------------------------------------- */
 
 static const char *const suffixes[] = { ".pkl", ".pickle", NULL };
@@ -230,6 +297,7 @@ static const struct ferry_format pickle_format = {
 	.read = read_pickle,
 	.write_options = write_options,
 	.write = write_pickle,
+	.losses = losses,
 	.scan = torch_pickle_scan,
 };
 

@@ -193,7 +193,7 @@ Test(npy, records_become_a_dict_and_a_warning)
 	cr_assert_eq(ferry_findings_count_level(doc->findings, FERRY_WARNING),
 		     1);
 	cr_expect_str_eq(ferry_findings_get(doc->findings, 0)->code,
-			 "numpy-type");
+			 "records");
 	ferry_document_free(doc);
 }
 

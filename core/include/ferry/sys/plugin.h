@@ -132,7 +132,9 @@ struct ferry_format {
 	int (*probe)(const struct ferry_probe *probe);	/* a score */
 
 	/* Fill doc (empty, with a store and findings): root, about; the core
-	 * sets format and calls ferry_document_check(). */
+	 * sets format and calls ferry_document_check().  WARNINGs of the kinds
+	 * "sidecar", "stale-document" and "records" tell what the file has and
+	 * the document has not: they are losses of every output. */
 	const struct ferry_option_spec *read_options;
 	int (*read)(const struct ferry_input *in, struct ferry_document *doc,
 		    struct ferry_error *err);

@@ -1,7 +1,7 @@
-/* Arrays whose elements are no numbers: torch has none of that. */
+/* Arrays whose elements are no numbers. */
 #include "config.h"
 
-#include "formats/torch/expand.h"
+#include "formats/pickle/pickle.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,8 +39,8 @@ static void add_name(struct ferry_buffer *names, const char *name,
 			    type);
 }
 
-int torch_numpy_report(struct ferry_document *doc, struct ferry_findings *out,
-		       struct ferry_error *err)
+int pickle_numpy_report(struct ferry_document *doc, struct ferry_findings *out,
+			struct ferry_error *err)
 {
 	struct ferry_buffer names = FERRY_BUFFER_INIT;
 	struct ferry_places places;
@@ -58,9 +58,10 @@ int torch_numpy_report(struct ferry_document *doc, struct ferry_findings *out,
 	}
 	if (n && (names.failed ||
 		  ferry_findings_add(out, FERRY_WARNING, "numpy-type", "",
-				     FERRY_NO_OFFSET, "%zu arrays of texts, "
-				     "dates or bytes become plain tensors: "
-				     "%.*s%s", n, (int)names.n,
+				     FERRY_NO_OFFSET, "%zu array%s of texts, "
+				     "dates or bytes become%s plain numbers: "
+				     "%.*s%s", n, n == 1 ? "" : "s",
+				     n == 1 ? "s" : "", (int)names.n,
 				     (const char *)names.data,
 				     n > N_NAMED ? ", ..." : "")))
 		rc = ferry_fail_nomem(err, "a finding");
