@@ -24,6 +24,9 @@ core_libferry_la_SOURCES += \
 	core/model/gather_box.h \
 	core/model/gather_copy.c \
 	core/model/gather_copy.h \
+	core/model/mean.c \
+	core/model/mean.h \
+	core/model/mean_kernel.c \
 	core/model/ops.c \
 	core/model/ops.h \
 	$(NULL)
@@ -61,9 +64,17 @@ tests_unit_test_cast_SOURCES = \
 tests_unit_test_cast_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_cast_LDADD = core/libferry.la $(CRITERION_LIBS) -lpthread
 
+tests_unit_test_mean_SOURCES = \
+	tests/unit/mean_vectors.h \
+	tests/unit/test_mean.c \
+	$(NULL)
+tests_unit_test_mean_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_mean_LDADD = core/libferry.la $(CRITERION_LIBS) -lpthread
+
 UNIT_TESTS += \
 	tests/unit/test_assemble \
 	tests/unit/test_cast \
+	tests/unit/test_mean \
 	tests/unit/test_ops \
 	tests/unit/test_sink \
 	tests/unit/test_source \
@@ -71,4 +82,7 @@ UNIT_TESTS += \
 	tests/unit/transfer_threads \
 	$(NULL)
 
-EXTRA_DIST += tests/unit/cast_vectors.py
+EXTRA_DIST += \
+	tests/unit/cast_vectors.py \
+	tests/unit/mean_vectors.py \
+	$(NULL)

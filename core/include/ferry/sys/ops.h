@@ -69,7 +69,15 @@ FERRY_API int ferry_op_concat(struct ferry_store *s,
  * The mean of n tensors of one shape and dtype, element by element, as adding
  * them in order to a copy of the first and then dividing by n gives it, each
  * step rounded to the stored dtype: bit-equal to torch's in-place add_() and
- * div_() on CPU.  `divisor` divides (n when 0).  Floating and complex dtypes.
+ * div_() on CPU.  `divisor` divides (n when 0).  Dtypes float64, float32,
+ * float16, bfloat16, complex64 and complex128; torch adds no others.
+ *
+ * As with casts, the bits are those of the vector loops of torch 2.13 on
+ * x86-64.  Older releases differ in float16 NaNs, in complex quotients, and in
+ * rounding the divisor to float16 or bfloat16 first (257 becomes 256).  Where
+ * both parts of a complex number take part in making a NaN, its sign and
+ * payload are not told.
+ *
  * Read in pieces: memory does not grow with n or the size, and no more than a
  * few inputs need be open at a time.
  */
