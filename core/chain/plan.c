@@ -244,6 +244,8 @@ int ferry_plan_new(struct ferry_plan **out, struct ferry_session *s,
 	ferry_error_clear(&p->unclear);
 	rc = ferry_store_new(&p->store, err);
 	if (!rc)
+		rc = ferry__store_know(p->store, s, err);
+	if (!rc)
 		rc = ferry_findings_new(&p->findings, err);
 	if (!rc)
 		rc = ferry_findings_new(&p->warnings, err);

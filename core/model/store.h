@@ -25,6 +25,8 @@ struct ferry_store {
 	unsigned refs;
 	struct ferry_source **sources;
 	size_t n_sources, cap_sources;
+	const char *const *schema_dirs;	/* of a session; NULL: of none */
+	size_t n_schema_dirs;
 };
 
 void *ferry_store_alloc_slow(struct ferry_store *store, size_t nbytes);

@@ -11,11 +11,13 @@ core_libferry_la_SOURCES += \
 	core/registry/option.h \
 	core/registry/recognise.c \
 	core/registry/registry.h \
+	core/registry/schema.c \
 	core/registry/session.c \
 	$(NULL)
 
 UNIT_TESTS += \
 	tests/unit/test_loader \
+	tests/unit/test_schema_files \
 	tests/unit/test_session \
 	$(NULL)
 
@@ -26,3 +28,7 @@ tests_unit_test_loader_LDADD = core/libferry.la $(CRITERION_LIBS)
 tests_unit_test_session_SOURCES = tests/unit/test_session.c
 tests_unit_test_session_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_session_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_schema_files_SOURCES = tests/unit/test_schema_files.c
+tests_unit_test_schema_files_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_schema_files_LDADD = core/libferry.la $(CRITERION_LIBS)

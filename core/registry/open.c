@@ -19,6 +19,7 @@ struct context {
 
 /* A file being read: its source, format and what the reader is given. */
 struct opened {
+	struct ferry_session *session;
 	struct ferry_source *source;
 	const struct ferry_known *format;
 	struct ferry_options options;
@@ -26,7 +27,7 @@ struct opened {
 	struct ferry_input input;
 };
 
-static bool stays_inside(const char *name)
+bool ferry__stays_inside(const char *name)
 {
 	size_t n;
 
@@ -100,7 +101,7 @@ int ferry_input_sibling(const struct ferry_input *in, const char *name,
 	char shown[256];
 	int rc;
 
-	if (!stays_inside(name)) {
+	if (!ferry__stays_inside(name)) {
 		ferry_escape(shown, sizeof(shown), name, strlen(name));
 		return ferry_fail(err, FERRY_MALFORMED, "open",
 				  FERRY_NO_OFFSET, "file name '%s' in it leaves "
@@ -164,6 +165,7 @@ static int open_input(struct ferry_session *s, const char *path,
 	rc = ferry_source_open_file(&o->source, path, err);
 	if (rc)
 		return rc;
+	o->session = s;
 	o->format = how->format;
 	if (!o->format)
 		rc = ferry__identify(s, o->source, path, &o->format, err);
@@ -228,7 +230,9 @@ static int read_opened(struct opened *o, struct ferry_store *store,
 
 	if (rc)
 		return rc;
-	rc = call_reader(o, doc, &why);
+	rc = ferry__store_know(doc->store, o->session, &why);
+	if (!rc)
+		rc = call_reader(o, doc, &why);
 	if (rc) {
 		ferry_document_free(doc);
 		return name_file(o->input.path, &why, rc, err);

@@ -55,6 +55,15 @@ int ferry__gate(struct ferry_session *s, const struct ferry_plugin *found,
 /* session.c: NOTFOUND, with where plugins were looked for. */
 int ferry__fail_no_plugins(const struct ferry_session *s,
 			   struct ferry_error *err);
+/* schema.c: "a:b" (NULL: of the environment), then the installed one. */
+int ferry__schema_dirs(struct ferry_store *store, const char *given,
+		       const char ***out, size_t *n, struct ferry_error *err);
+/* The store keeps a copy of the session's schema directories, unless it knows
+ * some already. */
+int ferry__store_know(struct ferry_store *store, const struct ferry_session *s,
+		      struct ferry_error *err);
+/* open.c: a relative path without "." and ".." that names something. */
+bool ferry__stays_inside(const char *name);
 /* model.c: the rule files below the schema directories. */
 int ferry__load_models(struct ferry_session *s, struct ferry_error *err);
 

@@ -8,10 +8,6 @@
 
 #include <ferry/sys/alloc.h>
 
-#ifndef SCHEMADIR
-#define SCHEMADIR ""
-#endif
-
 static size_t count_parts(const char *text)
 {
 	size_t n = 1;
@@ -83,26 +79,6 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int find_schema_dirs(struct ferry_session *s,
-			    const struct ferry_session_options *o,
-			    struct ferry_error *err)
-{
-	const char *given = o->schema_path;
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	int rc;
-
-	if (!given)
-		given = secure_getenv("FERRY_SCHEMA_PATH");
-	ferry_buffer_printf(&path, "%s:%s", given ? given : "", SCHEMADIR);
-	if (path.failed)
-		rc = ferry_fail_nomem(err, "the schema path");
-	else
-		rc = ferry__split_path(s->store, path.data, &s->schema_dirs,
-				       &s->n_schema_dirs, err);
-	ferry_buffer_release(&path);
-	return rc;
-}
-
 int ferry_session_new(struct ferry_session **out,
 		      const struct ferry_session_options *options,
 		      struct ferry_error *err)
@@ -121,7 +97,9 @@ int ferry_session_new(struct ferry_session **out,
 	if (!rc)
 		rc = ferry__load_plugins(s, options, err);
 	if (!rc)
-		rc = find_schema_dirs(s, options, err);
+		rc = ferry__schema_dirs(s->store, options->schema_path,
+					&s->schema_dirs, &s->n_schema_dirs,
+					err);
 	if (!rc)
 		rc = ferry__load_models(s, err);
 	if (rc) {
