@@ -63,8 +63,8 @@ static int take_findings(struct ferry_plan *p,
 	return rc;
 }
 
-static int read_input(struct ferry_plan *p, struct ferry__input *in,
-		      const char *format, struct ferry_error *err)
+static int read_file(struct ferry_plan *p, struct ferry__input *in,
+		     const char *format, struct ferry_error *err)
 {
 	struct ferry__reading how = {
 		.settings = p->job.settings, .n_settings = p->job.n_settings,
@@ -84,8 +84,45 @@ static int read_input(struct ferry_plan *p, struct ferry__input *in,
 		return rc;
 	in->format = ferry_session_find(p->s, FERRY_KNOWN_FORMATS,
 					in->doc->format);
+	return 0;
+}
+
+static int describe_open(struct ferry_plan *p, const struct ferry__input *in,
+			 struct ferry_error *err)
+{
+	char path[256], size[32];
+
+	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
+	return ferry__add_step(p, "read", "file", err, "%s: a file of %s",
+			       path, ferry__bytes_text(in->source->nbytes,
+						       size));
+}
+
+int ferry__tell_input(struct ferry_plan *p, struct ferry__input *in,
+		      struct ferry_error *err)
+{
+	int rc;
+
+	in->used = true;
+	if (in->told || (!in->doc && !in->source))
+		return 0;
+	in->told = true;
+	if (!in->doc)
+		return describe_open(p, in, err);
 	rc = take_findings(p, in->doc->findings, err);
 	return rc ? rc : describe_read(p, in, err);
+}
+
+static int read_input(struct ferry_plan *p, struct ferry__input *in,
+		      const char *format, struct ferry_error *err)
+{
+	bool used = in->used;
+	int rc = read_file(p, in, format, err);
+
+	if (!rc)
+		rc = ferry__tell_input(p, in, err);
+	in->used = used;
+	return rc;
 }
 
 int ferry__fail_unlike(const char *type, struct ferry_error *err)
@@ -199,6 +236,25 @@ int ferry__read_role(struct ferry_plan *p, struct ferry__input *in,
 			  in->role, type);
 }
 
+int ferry__read_named(struct ferry_plan *p, struct ferry__input *in,
+		      const char *type, struct ferry_error *err)
+{
+	struct ferry_recognised what;
+	char path[256];
+	int rc = in->doc ? 0 : read_file(p, in, NULL, err);
+
+	if (rc || !type)
+		return rc;
+	rc = ferry_recognise(p->s, in->doc, in->path, type, &what, err);
+	if (rc || what.score > 0)
+		return rc;
+	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
+	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+			  "file %s, which the input names, is not of type "
+			  "'%s': say where the right one lies with --map-path "
+			  "FROM=TO", path, type);
+}
+
 int ferry__open_role(struct ferry_plan *p, struct ferry__input *in,
 		     struct ferry_error *err)
 {
@@ -306,6 +362,7 @@ int ferry__select(struct ferry_plan *p, struct ferry_error *err)
 	if (rc)
 		return rc;
 	p->doc->root = root;
+	p->doc->hints = NULL;
 	for (size_t i = 0; i < p->job.n_select; i++)
 		ferry_buffer_printf(&paths, "%s%s", i ? ", " : "",
 				    p->job.select[i]);

@@ -171,11 +171,12 @@ static int copy_job(struct ferry_plan *p, const struct ferry_job *job,
 	if (copy_text(p, &j->output) || copy_text(p, &j->from) ||
 	    copy_text(p, &j->to) || copy_text(p, &j->from_format) ||
 	    copy_text(p, &j->to_format) || copy_text(p, &j->model) ||
-	    copy_text(p, &j->rules) ||
+	    copy_text(p, &j->rules) || copy_text(p, &j->expect) ||
 	    copy_list(p, &j->inputs, j->n_inputs) ||
 	    copy_list(p, &j->with, j->n_with) ||
 	    copy_list(p, &j->settings, j->n_settings) ||
 	    copy_list(p, &j->select, j->n_select) ||
+	    copy_list(p, &j->map_paths, j->n_map_paths) ||
 	    copy_list(p, &j->allow_loss, j->n_allow_loss))
 		return ferry_fail_nomem(err, "a plan");
 	if ((unsigned)j->shared > FERRY_SHARED_ERROR)
@@ -210,6 +211,8 @@ static int make(struct ferry_plan *p, struct ferry_error *err)
 	int rc = ferry__load_rules(p, err);
 
 	if (!rc)
+		rc = ferry__check_maps(p, err);
+	if (!rc)
 		rc = ferry__choose_writer(p, err);
 	if (!rc)
 		rc = ferry__read_inputs(p, err);
@@ -227,6 +230,8 @@ static int make(struct ferry_plan *p, struct ferry_error *err)
 		rc = ferry__handle(p, false, err);
 	if (!rc)
 		rc = ferry__check_settings(p, err);
+	if (!rc)
+		rc = ferry__set_options(p, err);
 	if (!rc)
 		rc = ferry__share(p, err);
 	return rc ? rc : ferry__check_target(p, err);
@@ -260,14 +265,20 @@ int ferry_plan_new(struct ferry_plan **out, struct ferry_session *s,
 	return rc;
 }
 
+static void release_input(struct ferry__input *in)
+{
+	ferry_document_free(in->doc);
+	ferry_source_unref(in->source);
+}
+
 void ferry_plan_free(struct ferry_plan *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->n_inputs; i++) {
-		ferry_document_free(p->inputs[i].doc);
-		ferry_source_unref(p->inputs[i].source);
-	}
+	for (size_t i = 0; i < p->n_inputs; i++)
+		release_input(&p->inputs[i]);
+	for (size_t i = 0; i < p->n_named; i++)
+		release_input(p->named[i]);
 	for (size_t i = 0; i < p->n_made; i++)
 		ferry_document_free(p->made[i]);
 	ferry_alloc_free(p->made);

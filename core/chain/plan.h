@@ -19,6 +19,7 @@ struct ferry__input {
 	struct ferry_source *source;	/* NULL: not opened as a plain file */
 	struct ferry_recognised what;
 	bool used;
+	bool told;			/* as a step */
 };
 
 struct ferry_plan {
@@ -27,6 +28,8 @@ struct ferry_plan {
 	struct ferry_job job;		/* texts are in the store */
 	struct ferry__input *inputs;	/* job.inputs, then job.with */
 	size_t n_inputs;
+	struct ferry__input **named;	/* files that documents name */
+	size_t n_named, cap_named;
 	struct ferry_document **made;	/* results of conversions */
 	size_t n_made;
 	struct ferry_document *doc;	/* where the chain stands */
@@ -44,7 +47,7 @@ struct ferry_plan {
 	struct ferry_options write_options;
 	const char **settings;		/* the job's, and the core's own */
 	size_t n_settings;
-	const struct ferry_known **conversions;	/* of the chain, in order */
+	const struct ferry_known **conversions;	/* and edits, as they ran */
 	size_t n_conversions;
 	struct ferry_buffer paths;	/* files read, NUL-terminated each */
 	uint64_t bytes_in, bytes_out;
@@ -97,6 +100,13 @@ int ferry__read_role(struct ferry_plan *p, struct ferry__input *in,
 		     const char *type, struct ferry_error *err);
 int ferry__open_role(struct ferry_plan *p, struct ferry__input *in,
 		     struct ferry_error *err);
+/* A file that a document names, of that type (NULL: any); told when what reads
+ * it is a part of the plan. */
+int ferry__read_named(struct ferry_plan *p, struct ferry__input *in,
+		      const char *type, struct ferry_error *err);
+/* Its step, and what its reader found: once. */
+int ferry__tell_input(struct ferry_plan *p, struct ferry__input *in,
+		      struct ferry_error *err);
 /* --from names a type that the content is not. */
 int ferry__fail_unlike(const char *type, struct ferry_error *err);
 int ferry__select(struct ferry_plan *p, struct ferry_error *err);
@@ -109,8 +119,26 @@ int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err);
 /* The document becomes the weights alone. */
 int ferry__take_weights(struct ferry_plan *p, struct ferry_error *err);
 
-/* route.c: conversions to job.to. */
+/* named.c: every --map-path is FROM=TO. */
+int ferry__check_maps(const struct ferry_plan *p, struct ferry_error *err);
+
+/* call.c: what a callback made is freed with the plan. */
+int ferry__keep_made(struct ferry_plan *p, struct ferry_document *doc,
+		     struct ferry_error *err);
+
+/* route.c: conversions to job.to, and the edits around them. */
 int ferry__convert(struct ferry_plan *p, struct ferry_error *err);
+
+/* edit.c: conversions of a type to itself. */
+bool ferry__is_edit(const struct ferry_known *c);
+/* The upgrades of the document's type, when the job wants them. */
+int ferry__upgrade(struct ferry_plan *p, struct ferry_error *err);
+/* Edits of the document's type that have an option which the job gives and
+ * nothing else in the plan knows, nor the n conversions of a chain to come.
+ * *ran: there was one. */
+int ferry__run_edits(struct ferry_plan *p,
+		     const struct ferry_known *const *chain, size_t n,
+		     bool *ran, struct ferry_error *err);
 
 /* shared.c */
 int ferry__share(struct ferry_plan *p, struct ferry_error *err);
@@ -118,6 +146,10 @@ int ferry__share(struct ferry_plan *p, struct ferry_error *err);
 /* target.c: the writer, its options, and what it can't hold. */
 int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err);
 int ferry__check_settings(struct ferry_plan *p, struct ferry_error *err);
+/* A reader, writer or conversion of the plan has the option. */
+bool ferry__setting_known(const struct ferry_plan *p, const char *setting);
+/* The writer's options, the document's hints among them. */
+int ferry__set_options(struct ferry_plan *p, struct ferry_error *err);
 int ferry__check_target(struct ferry_plan *p, struct ferry_error *err);
 
 /* dtype.c: tensors of a dtype that is not in the mask are cast to one that is:

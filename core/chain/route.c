@@ -10,7 +10,7 @@
 
 #include <ferry/sys/alloc.h>
 
-#include "core/chain/plan.h"
+#include "core/chain/call.h"
 
 #define NO_NODE SIZE_MAX
 
@@ -21,6 +21,7 @@ struct cost {
 struct node {
 	const struct ferry_known *type;
 	struct ferry_document *doc;	/* once settled */
+	struct ferry__call *call;	/* what made it */
 	struct cost cost;
 	const struct ferry_known *way;	/* the conversion that leads here */
 	const struct ferry_known *tied;	/* another one that is as good */
@@ -38,16 +39,6 @@ struct route {
 	struct ferry_error *err;
 };
 
-/* What a conversion is called with. */
-struct call {
-	struct ferry_conversion_args args;
-	struct ferry_document **inputs;
-	const struct ferry_source **files;
-	struct ferry__input **taken;	/* by role */
-	struct ferry_options options;
-	size_t n_roles;
-};
-
 static int compare(const struct cost *a, const struct cost *b)
 {
 	if (a->losses != b->losses)
@@ -63,120 +54,6 @@ static size_t node_named(const struct route *r, const char *type)
 		if (!strcmp(r->nodes[i].type->name, type))
 			return i;
 	return NO_NODE;
-}
-
-static bool is_taken(const struct call *call, const struct ferry__input *in)
-{
-	for (size_t i = 0; i < call->n_roles; i++)
-		if (call->taken[i] == in)
-			return true;
-	return false;
-}
-
-static struct ferry__input *find_input(struct route *r, const struct call *call,
-				       const struct ferry_role *role)
-{
-	struct ferry__input *in;
-
-	for (size_t i = 1; i < r->p->n_inputs; i++) {
-		in = &r->p->inputs[i];
-		if (in->role && !strcmp(in->role, role->name))
-			return in;
-	}
-	for (size_t i = 1; role->type && i < r->p->n_inputs; i++) {
-		in = &r->p->inputs[i];
-		if (!in->role && in->what.type && !is_taken(call, in) &&
-		    !strcmp(in->what.type->name, role->type))
-			return in;
-	}
-	return NULL;
-}
-
-static void note_missing(struct route *r, const struct ferry_known *c,
-			 const struct ferry_role *role)
-{
-	if (*r->missing)
-		return;
-	snprintf(r->missing, sizeof(r->missing), "conversion '%s' needs %s%s%s"
-		 "%s: give it with --with %s=FILE", c->name,
-		 role->type ? "a '" : "a file as ",
-		 role->type ? role->type : role->name,
-		 role->type ? "' as " : "", role->type ? role->name : "",
-		 role->name);
-}
-
-/* 1 when every role that must be is filled, 0 when not. */
-static int bind_roles(struct route *r, const struct ferry_known *c,
-		      struct call *call)
-{
-	const struct ferry_role *roles = c->conversion->roles;
-	struct ferry__input *in;
-	int rc = 0;
-
-	for (size_t i = 1; i < call->n_roles && !rc; i++) {
-		in = find_input(r, call, &roles[i]);
-		if (!in && roles[i].optional)
-			continue;
-		if (!in) {
-			note_missing(r, c, &roles[i]);
-			return 0;
-		}
-		call->taken[i] = in;
-		if (roles[i].type) {
-			rc = ferry__read_role(r->p, in, roles[i].type, r->err);
-			call->inputs[i] = in->doc;
-		} else {
-			rc = ferry__open_role(r->p, in, r->err);
-			call->files[i] = in->source;
-		}
-	}
-	return rc ? rc : 1;
-}
-
-/* 1 when it can be called. */
-static int prepare(struct route *r, size_t from, const struct ferry_known *c,
-		   struct call *call)
-{
-	struct ferry_store *store = r->p->store;
-	size_t n = 0;
-
-	while (c->conversion->roles[n].name)
-		n++;
-	memset(call, 0, sizeof(*call));
-	call->n_roles = n;
-	call->inputs = ferry_store_array(store, n, sizeof(*call->inputs));
-	call->files = ferry_store_array(store, n, sizeof(*call->files));
-	call->taken = ferry_store_array(store, n, sizeof(*call->taken));
-	if (!call->inputs || !call->files || !call->taken)
-		return ferry_fail_nomem(r->err, "a plan");
-	memset(call->inputs, 0, n * sizeof(*call->inputs));
-	memset(call->files, 0, n * sizeof(*call->files));
-	memset(call->taken, 0, n * sizeof(*call->taken));
-	call->inputs[0] = r->nodes[from].doc;
-	call->options.specs = c->conversion->options;
-	call->options.settings = r->p->job.settings;
-	call->options.n = r->p->job.n_settings;
-	call->args.inputs = call->inputs;
-	call->args.files = call->files;
-	call->args.options = &call->options;
-	call->args.store = store;
-	return bind_roles(r, c, call);
-}
-
-static int ask_losses(struct route *r, const struct ferry_known *c,
-		      struct call *call, struct ferry_findings **out)
-{
-	int rc = ferry_findings_new(out, r->err);
-
-	if (rc || !c->conversion->losses)
-		return rc;
-	call->args.findings = *out;
-	rc = ferry__callback_result(c->conversion->losses(&call->args, *out,
-							  r->err),
-				    "losses", c->name, r->err);
-	if (rc)
-		ferry_findings_free(*out);
-	return rc;
 }
 
 static void offer(struct route *r, size_t from, size_t to,
@@ -199,24 +76,42 @@ static void offer(struct route *r, size_t from, size_t to,
 	node->tied = NULL;
 }
 
-static int try_conversion(struct route *r, size_t from,
-			  const struct ferry_known *c)
+/* Why a conversion has no part: the first is told when there is no way. */
+static int close_way(struct route *r, size_t to, const struct ferry_error *why,
+		     int rc)
 {
-	struct cost cost = r->nodes[from].cost;
-	size_t to = node_named(r, c->conversion->output);
-	struct ferry_findings *losses;
-	struct call call;
-	int rc;
+	if (rc == FERRY_NOMEM)
+		return ferry_fail_nomem(r->err, "a conversion");
+	ferry_fail(to == r->target ? &r->failure : &r->detour, rc, why->origin,
+		   why->offset, "%s", why->text);
+	return 0;
+}
 
-	if (to == NO_NODE || r->nodes[to].settled || r->nodes[to].dead ||
-	    strcmp(c->conversion->roles[0].type, r->nodes[from].type->name))
-		return 0;
-	rc = prepare(r, from, c, &call);
-	if (rc <= 0)
-		return rc;
-	rc = ask_losses(r, c, &call, &losses);
+/* 1 when it can be called. */
+static int prepare(struct route *r, size_t from, const struct ferry_known *c,
+		   struct ferry__call **out)
+{
+	const struct ferry__input *main = &r->p->inputs[0];
+	const struct ferry_document *doc = r->nodes[from].doc;
+	int rc = ferry__call_new(out, r->p, c, r->nodes[from].doc,
+				 doc == main->doc ? main->path : NULL, r->err);
+
+	if (!rc && !*r->missing)
+		snprintf(r->missing, sizeof(r->missing), "%s",
+			 (*out)->missing);
+	return rc;
+}
+
+static int weigh(struct route *r, size_t from, size_t to,
+		 const struct ferry_known *c, struct ferry__call *call)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	struct cost cost = r->nodes[from].cost;
+	struct ferry_findings *losses;
+	int rc = ferry__call_losses(call, &losses, &why);
+
 	if (rc)
-		return rc;
+		return close_way(r, to, &why, rc);
 	cost.losses += ferry_findings_count_level(losses, FERRY_WARNING);
 	cost.length++;
 	cost.sum += c->conversion->cost;
@@ -225,31 +120,18 @@ static int try_conversion(struct route *r, size_t from,
 	return 0;
 }
 
-static int keep_made(struct ferry_plan *p, struct ferry_document *doc,
-		     struct ferry_error *err)
+static int try_conversion(struct route *r, size_t from,
+			  const struct ferry_known *c)
 {
-	void *made = ferry_alloc_resize(p->made, p->n_made + 1,
-					sizeof(*p->made));
+	size_t to = node_named(r, c->conversion->output);
+	struct ferry__call *call;
+	int rc;
 
-	if (!made)
-		return ferry_fail_nomem(err, "a plan");
-	p->made = made;
-	p->made[p->n_made++] = doc;
-	return 0;
-}
-
-static int call_run(const struct ferry_known *c, struct call *call,
-		    struct ferry_error *err)
-{
-	int rc = ferry__callback_result(c->conversion->run(&call->args, err),
-					"conversion", c->name, err);
-
-	if (!rc && !call->args.out->root)
-		rc = ferry_fail(err, FERRY_PLUGIN, "plugin", FERRY_NO_OFFSET,
-				"conversion '%s' (plugin %s) gave no document; "
-				"this is a bug of the plugin", c->name,
-				c->plugin);
-	return rc ? rc : ferry_document_check(call->args.out, err);
+	if (to == NO_NODE || r->nodes[to].settled || ferry__is_edit(c) ||
+	    strcmp(c->conversion->roles[0].type, r->nodes[from].type->name))
+		return 0;
+	rc = prepare(r, from, c, &call);
+	return rc <= 0 ? rc : weigh(r, from, to, c, call);
 }
 
 /* Run the conversion that leads to a node.  A failure closes this way. */
@@ -257,36 +139,17 @@ static int settle(struct route *r, size_t at)
 {
 	struct node *node = &r->nodes[at];
 	struct ferry_error why = FERRY_ERROR_INIT;
-	struct ferry_document *doc;
-	struct call call;
 	int rc;
 
 	node->settled = true;
 	if (at == r->start)
 		return 0;
-	rc = prepare(r, node->from, node->way, &call);
+	rc = prepare(r, node->from, node->way, &node->call);
 	if (rc <= 0)
 		return rc;
-	rc = ferry_document_new(&doc, r->p->store, r->err);
-	if (rc)
-		return rc;
-	rc = keep_made(r->p, doc, r->err);
-	if (rc) {
-		ferry_document_free(doc);
-		return rc;
-	}
-	call.args.out = doc;
-	call.args.findings = doc->findings;
-	rc = call_run(node->way, &call, &why);
-	node->doc = doc;
-	if (rc == FERRY_NOMEM)
-		return ferry_fail_nomem(r->err, "a conversion");
-	if (rc) {
-		node->dead = true;
-		ferry_fail(at == r->target ? &r->failure : &r->detour, rc,
-			   why.origin, why.offset, "%s", why.text);
-	}
-	return 0;
+	rc = ferry__call_run(node->call, &node->doc, &why);
+	node->dead = rc != 0;
+	return rc ? close_way(r, at, &why, rc) : 0;
 }
 
 static size_t next_node(const struct route *r)
@@ -388,30 +251,13 @@ static int check_tie(struct route *r)
 static int take_step(struct route *r, size_t at)
 {
 	const struct node *node = &r->nodes[at];
-	struct ferry_plan *p = r->p;
-	struct ferry_findings *losses;
-	struct call call;
-	int rc = prepare(r, node->from, node->way, &call);
+	const struct node *from = &r->nodes[node->from];
+	char detail[320];
 
-	if (rc <= 0)
-		return rc;
-	rc = ask_losses(r, node->way, &call, &losses);
-	if (rc)
-		return rc;
-	for (size_t i = 1; i < call.n_roles; i++)
-		if (call.taken[i])
-			call.taken[i]->used = true;
-	rc = ferry__take_losses(p, losses, p->job.weights, r->err);
-	ferry_findings_free(losses);
-	if (!rc)
-		rc = ferry__take_notes(p, node->doc->findings, r->err);
-	p->conversions[p->n_conversions++] = node->way;
-	if (!rc)
-		rc = ferry__add_step(p, "convert", node->way->name, r->err,
-				     "%s: '%s' to '%s'", node->way->title,
-				     r->nodes[node->from].type->name,
-				     node->type->name);
-	return rc;
+	snprintf(detail, sizeof(detail), ": '%.140s' to '%.140s'",
+		 from->type->name, node->type->name);
+	return ferry__call_take(node->call, node->doc, "convert", detail,
+				r->err);
 }
 
 static int take_chain(struct route *r, size_t at)
@@ -428,19 +274,8 @@ static int take_route(struct route *r)
 {
 	struct ferry_plan *p = r->p;
 	const struct node *target = &r->nodes[r->target];
-	size_t n = (size_t)target->cost.length;
-	int rc;
+	int rc = take_chain(r, r->target);
 
-	if (!target->settled || target->dead)
-		return fail_unreached(r);
-	rc = check_tie(r);
-	if (rc)
-		return rc;
-	p->conversions = ferry_store_array(p->store, n,
-					   sizeof(*p->conversions));
-	if (!p->conversions)
-		return ferry_fail_nomem(r->err, "a plan");
-	rc = take_chain(r, r->target);
 	p->doc = target->doc;
 	p->what = (struct ferry_recognised){ .type = target->type };
 	snprintf(p->what.reason, sizeof(p->what.reason), "made by %s",
@@ -467,33 +302,92 @@ static int start_route(struct route *r)
 	return 0;
 }
 
-int ferry__convert(struct ferry_plan *p, struct ferry_error *err)
+/* The whole way is known and has been gone; no step is told yet. */
+static int find_route(struct route *r, struct ferry_plan *p,
+		      struct ferry_error *err)
 {
-	struct route r = { .p = p, .failure = FERRY_ERROR_INIT,
-			   .detour = FERRY_ERROR_INIT, .err = err };
+	const struct node *target;
 	int rc;
 
-	if (!p->job.to)
-		return 0;
+	*r = (struct route){ .p = p, .failure = FERRY_ERROR_INIT,
+			     .detour = FERRY_ERROR_INIT, .err = err };
+	rc = start_route(r);
+	if (!rc)
+		rc = search(r);
+	if (rc)
+		return rc;
+	target = &r->nodes[r->target];
+	if (!target->settled || target->dead)
+		return fail_unreached(r);
+	return check_tie(r);
+}
+
+/* Edits before the chain: those with options that the chain leaves. */
+static int edit_before(struct route *r, bool *ran)
+{
+	const struct ferry_known **chain;
+	size_t n = 0;
+
+	chain = ferry_store_array(r->p->store, r->n, sizeof(*chain));
+	if (!chain)
+		return ferry_fail_nomem(r->err, "a plan");
+	for (size_t at = r->target; at != r->start; at = r->nodes[at].from)
+		chain[n++] = r->nodes[at].way;
+	return ferry__run_edits(r->p, chain, n, ran, r->err);
+}
+
+/* The chain is found first, for its conversions claim their options; where
+ * edits then change the document, it is gone again from there. */
+static int go(struct ferry_plan *p, struct ferry_error *err)
+{
+	struct route r;
+	bool ran = false;
+	int rc = find_route(&r, p, err);
+
+	if (!rc)
+		rc = edit_before(&r, &ran);
+	if (!rc && ran) {
+		ferry_alloc_free(r.nodes);
+		rc = find_route(&r, p, err);
+	}
+	if (!rc)
+		rc = take_route(&r);
+	ferry_alloc_free(r.nodes);
+	return rc ? rc : ferry__run_edits(p, NULL, 0, &ran, err);
+}
+
+static int check_ends(struct ferry_plan *p, struct ferry_error *err)
+{
+	int rc;
+
 	if (!ferry_session_find(p->s, FERRY_KNOWN_TYPES, p->job.to))
 		return ferry__fail_unknown(p->s, FERRY_KNOWN_TYPES,
 					   "artifact type", p->job.to, err);
 	rc = ferry__need_type(p, err);
+	if (rc || p->what.type)
+		return rc;
+	return ferry_fail(err, FERRY_NOTFOUND, "plan", FERRY_NO_OFFSET,
+			  "no artifact type here recognises the input, so "
+			  "there is no way to '%s'; --from says what it is, "
+			  "ferry inspect what is in it", p->job.to);
+}
+
+int ferry__convert(struct ferry_plan *p, struct ferry_error *err)
+{
+	size_t n = ferry_session_count(p->s, FERRY_KNOWN_CONVERSIONS);
+	bool ran;
+	int rc = p->job.to ? check_ends(p, err) : 0;
+
 	if (rc)
 		return rc;
-	if (!p->what.type)
-		return ferry_fail(err, FERRY_NOTFOUND, "plan", FERRY_NO_OFFSET,
-				  "no artifact type here recognises the input, "
-				  "so there is no way to '%s'; --from says what "
-				  "it is, ferry inspect what is in it",
-				  p->job.to);
-	if (!strcmp(p->what.type->name, p->job.to))
-		return 0;
-	rc = start_route(&r);
-	if (!rc)
-		rc = search(&r);
-	if (!rc)
-		rc = take_route(&r);
-	ferry_alloc_free(r.nodes);
-	return rc;
+	p->conversions = ferry_store_array(p->store, n + 1,
+					   sizeof(*p->conversions));
+	if (!p->conversions)
+		return ferry_fail_nomem(err, "a plan");
+	rc = ferry__upgrade(p, err);
+	if (rc)
+		return rc;
+	if (!p->job.to || !strcmp(p->what.type->name, p->job.to))
+		return ferry__run_edits(p, NULL, 0, &ran, err);
+	return go(p, err);
 }

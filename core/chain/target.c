@@ -100,91 +100,9 @@ static int choose_named(struct ferry_plan *p, struct ferry_error *err)
 
 int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err)
 {
-	static const char *const policies[] = {
-		[FERRY_SHARED_KEEP] = "shared=keep",
-		[FERRY_SHARED_COPY] = "shared=copy",
-		[FERRY_SHARED_FIRST] = "shared=first",
-		[FERRY_SHARED_ERROR] = "shared=error",
-	};
-	int rc = 0;
-
 	if (p->job.to_format)
-		rc = choose_named(p, err);
-	else if (p->job.output)
-		rc = choose_by_suffix(p, err);
-	if (rc || !p->writer)
-		return rc;
-	p->settings = ferry_store_array(p->store, p->job.n_settings + 1,
-					sizeof(*p->settings));
-	if (!p->settings)
-		return ferry_fail_nomem(err, "a plan");
-	p->settings[0] = policies[p->job.shared];
-	for (size_t i = 0; i < p->job.n_settings; i++)
-		p->settings[i + 1] = p->job.settings[i];
-	p->n_settings = p->job.n_settings + 1;
-	p->write_options.specs = p->writer->format->write_options;
-	p->write_options.settings = p->settings;
-	p->write_options.n = p->n_settings;
-	return 0;
-}
-
-/* ---- settings ------------------------------------------------------------ */
-
-static bool is_known(const struct ferry_plan *p, const char *setting)
-{
-	const struct ferry_format *f;
-
-	for (size_t i = 0; i < p->n_inputs; i++) {
-		f = p->inputs[i].format ? p->inputs[i].format->format : NULL;
-		if (f && ferry__option_known(f->read_options, setting))
-			return true;
-	}
-	for (size_t i = 0; i < p->n_conversions; i++)
-		if (ferry__option_known(p->conversions[i]->conversion->options,
-					setting))
-			return true;
-	return p->writer &&
-	       ferry__option_known(p->writer->format->write_options, setting);
-}
-
-static void list_options(struct ferry_buffer *out,
-			 const struct ferry_option_spec *spec, const char *of)
-{
-	for (; spec && spec->name; spec++)
-		ferry_buffer_printf(out, "%s%s (%s)", out->n ? ", " : "",
-				    spec->name, of);
-}
-
-int ferry__check_settings(struct ferry_plan *p, struct ferry_error *err)
-{
-	struct ferry_buffer known = FERRY_BUFFER_INIT;
-	const struct ferry_known *row;
-	char shown[96];
-	size_t i = 0;
-
-	while (i < p->job.n_settings && is_known(p, p->job.settings[i]))
-		i++;
-	if (i == p->job.n_settings)
-		return 0;
-	ferry_escape(shown, sizeof(shown), p->job.settings[i],
-		     strlen(p->job.settings[i]));
-	for (size_t k = 0; k < p->n_inputs; k++) {
-		row = p->inputs[k].format;
-		if (row)
-			list_options(&known, row->format->read_options,
-				     "reading");
-	}
-	for (size_t k = 0; k < p->n_conversions; k++)
-		list_options(&known, p->conversions[k]->conversion->options,
-			     p->conversions[k]->name);
-	if (p->writer)
-		list_options(&known, p->writer->format->write_options,
-			     "writing");
-	ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
-		   "setting '%s' is none of this plan; it has: %.400s", shown,
-		   known.n ? known.data : "none");
-	ferry_buffer_release(&known);
-	return FERRY_MISUSE;
+		return choose_named(p, err);
+	return p->job.output ? choose_by_suffix(p, err) : 0;
 }
 
 /* ---- checking ------------------------------------------------------------ */

@@ -459,6 +459,7 @@ int ferry__take_weights(struct ferry_plan *p, struct ferry_error *err)
 		rc = take_mapping(&t, weights, &p->doc->root, err);
 	if (!rc)
 		rc = note_dropped(&t, err);
+	p->doc->hints = NULL;
 	ferry_buffer_release(&t.name);
 	ferry_buffer_release(&t.left);
 	if (!rc)

@@ -35,6 +35,9 @@ static void type_abilities(const struct ferry_artifact_type *t,
 	out->checks = HAS(t, check);
 	out->has_weights = HAS(t, weights);
 	out->dtypes = HAS(t, dtypes) ? t->dtypes : 0;
+	out->output_suffix = HAS(t, output_suffix) ? t->output_suffix : NULL;
+	out->average_options = HAS(t, average_options) ? t->average_options :
+			       NULL;
 }
 
 static void conversion_abilities(const struct ferry_conversion *c,
@@ -44,6 +47,8 @@ static void conversion_abilities(const struct ferry_conversion *c,
 	out->output = c->output;
 	out->cost = c->cost;
 	out->options = HAS(c, options) ? c->options : NULL;
+	out->upgrades = HAS(c, flags) &&
+			c->flags & FERRY_CONVERSION_UPGRADE;
 }
 
 void ferry_known_abilities(const struct ferry_known *known,

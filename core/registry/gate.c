@@ -133,7 +133,7 @@ static int check_type(struct gate *g, const struct ferry_artifact_type *t)
 	if (!t->recognise)
 		return refuse(g, "artifact type '%s' has no recognise "
 			      "callback; one is required", t->name);
-	return 0;
+	return check_options(g, "artifact type", t->name, t->average_options);
 }
 
 static int check_conversion(struct gate *g, const struct ferry_conversion *c)
@@ -162,6 +162,11 @@ static int check_conversion(struct gate *g, const struct ferry_conversion *c)
 	if (!c->run)
 		return refuse(g, "conversion '%s' has no run callback; one is "
 			      "required", c->name);
+	if (c->flags & FERRY_CONVERSION_UPGRADE &&
+	    strcmp(c->roles->type, c->output))
+		return refuse(g, "conversion '%s' is marked as an upgrade but "
+			      "leads from '%s' to '%s'; an upgrade is of a type "
+			      "to itself", c->name, c->roles->type, c->output);
 	return check_options(g, "conversion", c->name, c->options);
 }
 

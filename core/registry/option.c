@@ -38,6 +38,15 @@ const char *ferry_option(const struct ferry_options *o, const char *name)
 	return NULL;
 }
 
+const char *ferry_option_nth(const struct ferry_options *o, const char *name,
+			     size_t i)
+{
+	for (size_t k = 0; o && k < o->n; k++)
+		if (ferry__setting_is(o->settings[k], name) && !i--)
+			return o->settings[k] + strlen(name) + 1;
+	return NULL;
+}
+
 /* K, M, G, T and their -iB forms are powers of 1024, -B forms of 1000. */
 static bool unit_bytes(const char *unit, uint64_t *out)
 {

@@ -1,4 +1,4 @@
-# Plugins with a fault each, and two that tests of the planner use.  They are
+# Plugins with a fault each, and three that tests of the planner use.  They are
 # built as plugins are, so that they can be loaded, and never installed.
 
 MOCK_LDFLAGS = \
@@ -9,6 +9,7 @@ MOCK_LDFLAGS = \
 check_LTLIBRARIES += \
 	tests/plugins/mock_chain.la \
 	tests/plugins/mock_code.la \
+	tests/plugins/mock_edit.la \
 	tests/plugins/mock_fails.la \
 	tests/plugins/mock_format_taken.la \
 	tests/plugins/mock_function.la \
@@ -35,6 +36,10 @@ tests_plugins_mock_chain_la_LIBADD = core/libferry.la
 tests_plugins_mock_code_la_SOURCES = tests/plugins/mock_code.c tests/plugins/mock.h
 tests_plugins_mock_code_la_LDFLAGS = $(MOCK_LDFLAGS)
 tests_plugins_mock_code_la_LIBADD = core/libferry.la
+
+tests_plugins_mock_edit_la_SOURCES = tests/plugins/mock_edit.c tests/plugins/mock.h
+tests_plugins_mock_edit_la_LDFLAGS = $(MOCK_LDFLAGS)
+tests_plugins_mock_edit_la_LIBADD = core/libferry.la
 
 tests_plugins_mock_fails_la_SOURCES = tests/plugins/mock_fails.c tests/plugins/mock.h
 tests_plugins_mock_fails_la_LDFLAGS = $(MOCK_LDFLAGS)

@@ -1,51 +1,17 @@
 /* Plans: chains, losses, selections, the weights alone, writing. */
 #include "config.h"
 
-#include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "tests/unit/plan_fixture.h"
 
-#include <ferry/plan.h>
 #include <ferry/sys/alloc.h>
-
-static char scratch[] = "/tmp/ferry-plan-XXXXXX";
-static struct ferry_session *session;
-static struct ferry_error err = FERRY_ERROR_INIT;
-
-static void put(const char *name, const char *text)
-{
-	FILE *f = fopen(name, "w");
-
-	cr_assert_not_null(f);
-	fputs(text, f);
-	fclose(f);
-}
 
 static void enter(void)
 {
-	const char *top = getenv("abs_top_builddir");
-	const char *mocks = getenv("FERRY_MOCKS");
-	const char *plugins = getenv("FERRY_PLUGINS");
-	char kept[3][1024];
-	const char *files[] = { kept[0], kept[1], kept[2] };
-	struct ferry_session_options options = {
-		.plugin_path = "", .plugin_files = files, .n_plugin_files = 3,
+	static const char *const plugins[] = {
+		"mock_chain", "mock_tree", "statedict", NULL
 	};
 
-	snprintf(kept[0], sizeof(kept[0]), mocks ? "%s/mock_chain.so" :
-		 "%s/tests/plugins/.libs/mock_chain.so", mocks ? mocks : top);
-	snprintf(kept[1], sizeof(kept[1]), mocks ? "%s/mock_tree.so" :
-		 "%s/tests/plugins/.libs/mock_tree.so", mocks ? mocks : top);
-	snprintf(kept[2], sizeof(kept[2]), plugins ? "%s/statedict.so" :
-		 "%s/plugins/.libs/statedict.so", plugins ? plugins : top);
-	setenv("FERRY_PLUGIN_PATH_ONLY", "1", 1);
-	cr_assert_eq(ferry_session_new(&session, &options, &err), 0, "%s",
-		     err.text);
-	cr_assert_not_null(mkdtemp(scratch));
-	cr_assert_eq(chdir(scratch), 0);
+	enter_with(plugins);
 	put("a", "NOTE a one");
 	put("b", "NOTE b two");
 	put("config", "NOTE k");
@@ -57,104 +23,7 @@ static void enter(void)
 	put("odd", "TREE odd");
 }
 
-static void leave(void)
-{
-	char command[64];
-
-	ferry_session_free(session);
-	cr_assert_eq(chdir("/"), 0);
-	snprintf(command, sizeof(command), "rm -rf %s", scratch);
-	cr_assert_eq(system(command), 0);
-}
-
 TestSuite(plan, .init = enter, .fini = leave);
-
-static struct ferry_plan *plan(const struct ferry_job *job)
-{
-	struct ferry_plan *p = NULL;
-
-	cr_assert_eq(ferry_plan_new(&p, session, job, &err), 0, "%s",
-		     err.text);
-	return p;
-}
-
-static void fails(const struct ferry_job *job, int code, const char *says)
-{
-	struct ferry_plan *p = NULL;
-
-	ferry_error_clear(&err);
-	cr_assert_eq(ferry_plan_new(&p, session, job, &err), code, "%d: %s",
-		     err.code, err.text);
-	cr_assert(strstr(err.text, says), "%s", err.text);
-	cr_assert_null(p);
-}
-
-/* A job of one input. */
-#define JOB(in, out_, ...) \
-	{ .inputs = (const char *const[]){ in }, .n_inputs = 1, \
-	  .output = out_, __VA_ARGS__ }
-
-static void content_is(const char *name, const char *expected)
-{
-	char text[4096] = "";
-	FILE *f = fopen(name, "r");
-	size_t n;
-
-	cr_assert_not_null(f, "%s is not there", name);
-	n = fread(text, 1, sizeof(text) - 1, f);
-	text[n] = '\0';
-	fclose(f);
-	cr_assert_str_eq(text, expected);
-}
-
-static void nothing_was_written(void)
-{
-	cr_assert_neq(access("out.note", F_OK), 0);
-	cr_assert_eq(system("test -z \"$(find . -name '*.ferry-tmp')\""), 0);
-}
-
-static void run(struct ferry_plan *p)
-{
-	cr_assert_eq(ferry_plan_run(p, NULL, &err), 0, "%s", err.text);
-	ferry_plan_free(p);
-}
-
-static bool has_step(const struct ferry_plan *p, const char *what,
-		     const char *name)
-{
-	const struct ferry_step *step;
-
-	for (size_t i = 0; (step = ferry_plan_step(p, i)); i++)
-		if (!strcmp(step->what, what) && !strcmp(step->name, name))
-			return true;
-	return false;
-}
-
-static bool has_finding(const struct ferry_plan *p, enum ferry_level level,
-			const char *code, const char *text)
-{
-	const struct ferry_findings *all = ferry_plan_findings(p);
-	const struct ferry_finding *f;
-
-	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++)
-		if (f->level == level && !strcmp(f->code, code) &&
-		    strstr(f->text, text))
-			return true;
-	return false;
-}
-
-static bool has_warning(const struct ferry_plan *p, const char *code,
-			const char *text)
-{
-	const struct ferry_findings *all = ferry_plan_warnings(p);
-	const struct ferry_finding *f;
-
-	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++)
-		if (f->level == FERRY_WARNING && !strcmp(f->code, code) &&
-		    strstr(f->text, text))
-			return true;
-	return false;
-}
 
 /* ---- chains -------------------------------------------------------------- */
 
