@@ -113,7 +113,7 @@ bool ferry_sink_can_clone(struct ferry_sink *s, struct ferry_source *source,
 
 	if (ferry_sink_work(s)->no_clone ||
 	    !ferry_source_file_range(source, offset, n, &fd, &from) ||
-	    known_not_to(s, fd, &dev))
+	    known_not_to(s, fd, &dev) || ferry_sink_wake(s, NULL))
 		return false;
 	if (from > INT64_MAX / 2 || n > INT64_MAX / 2)
 		return false;

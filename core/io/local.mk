@@ -1,6 +1,8 @@
 core_libferry_la_SOURCES += \
 	core/io/clone.c \
+	core/io/commit.c \
 	core/io/crc32.c \
+	core/io/descriptor.c \
 	core/io/inflate.c \
 	core/io/output.c \
 	core/io/output.h \

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -16,24 +17,7 @@
 
 #include "core/io/target.h"
 
-#define TEMP_SUFFIX ".ferry-tmp"
 #define TEMP_TRIES 100
-
-struct identity {
-	dev_t dev;
-	ino_t ino;
-};
-
-struct ferry_output {
-	char *path;			/* as given */
-	bool overwrite;
-	struct identity *inputs;
-	size_t n_inputs;
-	struct ferry_work *work;
-	struct ferry_work own_work;	/* when the caller gave none */
-	struct ferry_sink **sinks;
-	size_t n, cap;
-};
 
 const char *ferry_output_name(const struct ferry_output *o)
 {
@@ -50,20 +34,24 @@ struct ferry_work *ferry_sink_work(struct ferry_sink *s)
 	return s->output->work;
 }
 
+static int by_identity(const void *a, const void *b)
+{
+	const struct ferry_identity *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
 static int check_not_input(const struct ferry_output *o,
 			   const struct ferry_target *t, const char *path,
 			   struct ferry_error *err)
 {
+	struct ferry_identity id = { .dev = t->st.st_dev, .ino = t->st.st_ino };
 	char text[512];
-	size_t i;
 
-	if (!t->exists)
-		return 0;
-	for (i = 0; i < o->n_inputs; i++)
-		if (o->inputs[i].dev == t->st.st_dev &&
-		    o->inputs[i].ino == t->st.st_ino)
-			break;
-	if (i == o->n_inputs)
+	if (!t->exists || !bsearch(&id, o->inputs, o->n_inputs,
+				   sizeof(*o->inputs), by_identity))
 		return 0;
 	ferry_escape(text, sizeof(text), path, strlen(path));
 	return ferry_fail(err, FERRY_MISUSE, "", FERRY_NO_OFFSET,
@@ -86,6 +74,7 @@ static int note_inputs(struct ferry_output *o, const char *const *inputs,
 		o->inputs[o->n_inputs].dev = st.st_dev;
 		o->inputs[o->n_inputs++].ino = st.st_ino;
 	}
+	qsort(o->inputs, o->n_inputs, sizeof(*o->inputs), by_identity);
 	return 0;
 }
 
@@ -138,44 +127,6 @@ static int check_name(const struct ferry_output *o, const char *name,
 			  ferry_output_name(o), text);
 }
 
-static int open_dir(struct ferry_sink *s, const char *path,
-		    struct ferry_error *err)
-{
-	size_t n = ferry_target_dir(path);
-	char *dir = ferry_alloc(n + 2);
-
-	if (!dir)
-		return ferry_fail_nomem(err, "a path");
-	memcpy(dir, n ? path : ".", n ? n : 1);
-	dir[n ? n : 1] = '\0';
-	s->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ferry_alloc_free(dir);
-	if (s->dirfd < 0)
-		return ferry_fail_errno(err, errno,
-					"%s: can't open its directory",
-					s->text);
-	s->own_dirfd = true;
-	return 0;
-}
-
-/* Sinks in one directory share its descriptor, for shards are many. */
-static int find_dir(struct ferry_sink *s, const char *path,
-		    struct ferry_error *err)
-{
-	const struct ferry_output *o = s->output;
-	struct stat a, b;
-	int code = open_dir(s, path, err);
-
-	if (code || !o->n || fstat(s->dirfd, &a) ||
-	    fstat(o->sinks[0]->dirfd, &b) ||
-	    a.st_dev != b.st_dev || a.st_ino != b.st_ino)
-		return code;
-	close(s->dirfd);
-	s->dirfd = o->sinks[0]->dirfd;
-	s->own_dirfd = false;
-	return 0;
-}
-
 static int name_temp(struct ferry_sink *s, struct ferry_error *err)
 {
 	char name[NAME_MAX + 1];
@@ -188,7 +139,7 @@ static int name_temp(struct ferry_sink *s, struct ferry_error *err)
 	keep = (int)strlen(s->name);
 	if (keep > NAME_MAX - 40)
 		keep = NAME_MAX - 40;
-	snprintf(name, sizeof(name), ".%.*s.%ld.%08x" TEMP_SUFFIX, keep,
+	snprintf(name, sizeof(name), ".%.*s.%ld.%08x" FERRY_TEMP_SUFFIX, keep,
 		 s->name, (long)getpid(), (unsigned)r);
 	ferry_alloc_free(s->temp_path);
 	s->temp_path = ferry_target_sibling(s->path, name);
@@ -232,11 +183,9 @@ static void sink_free(struct ferry_sink *s)
 	if (s->pending)
 		unlinkat(s->dirfd, s->temp, 0);
 	ferry_pending_done(s->pending);
-	if (s->fd >= 0)
-		close(s->fd);
-	if (s->own_dirfd)
-		close(s->dirfd);
+	ferry_sink_close(s);
 	ferry_alloc_free(s->held);
+	ferry_alloc_free(s->key);
 	ferry_alloc_free(s->text);
 	ferry_alloc_free(s->path);
 	ferry_alloc_free(s->temp_path);
@@ -258,18 +207,23 @@ static int reserve(struct ferry_output *o, struct ferry_error *err)
 	return 0;
 }
 
-static int check_twice(const struct ferry_output *o, const struct ferry_sink *s,
+/* Directory and name are the key of a file. */
+static int check_twice(struct ferry_output *o, struct ferry_sink *s,
 		       struct ferry_error *err)
 {
-	size_t i;
+	size_t n = strlen(s->name), k = sizeof(s->dirfd);
 
-	for (i = 0; i < o->n; i++)
-		if (o->sinks[i]->dirfd == s->dirfd &&
-		    !strcmp(o->sinks[i]->name, s->name))
-			return ferry_fail(err, FERRY_MISUSE, "",
-					  FERRY_NO_OFFSET,
-					  "%s: is one output twice", s->text);
-	return 0;
+	s->key = ferry_alloc(k + n);
+	if (!s->key)
+		return ferry_fail_nomem(err, "an output");
+	memcpy(s->key, &s->dirfd, k);
+	memcpy(s->key + k, s->name, n);
+	if (ferry_map_get(&o->keys, s->key, k + n, NULL))
+		return ferry_fail(err, FERRY_MISUSE, "", FERRY_NO_OFFSET,
+				  "%s: is one output twice", s->text);
+	s->n_key = k + n;
+	return ferry_map_put(&o->keys, s->key, k + n, 0) ?
+	       ferry_fail_nomem(err, "an output") : 0;
 }
 
 static int sink_init(struct ferry_sink *s, const char *path,
@@ -284,16 +238,20 @@ static int sink_init(struct ferry_sink *s, const char *path,
 		return ferry_fail_nomem(err, "an output");
 	ferry_escape(s->text, n, path, strlen(path));
 	s->name = s->path + ferry_target_dir(s->path);
-	code = find_dir(s, target->path, err);
+	code = ferry_output_dir(s->output, target->path, s->text, &s->dirfd,
+				err);
 	if (!code)
 		code = check_twice(s->output, s, err);
 	if (!code)
+		code = ferry_output_make_room(s->output, err);
+	if (!code)
 		code = make_temp(s, err);
+	if (!code)
+		code = ferry_sink_note_open(s, err);
 	if (code)
 		return code;
 	if (fstatfs(s->fd, &s->fs))
 		memset(&s->fs, 0, sizeof(s->fs));
-	s->replaced = target->exists;
 	if (target->exists && fchmod(s->fd, target->st.st_mode & 07777))
 		return ferry_fail_errno(err, errno, "%s: can't keep its mode",
 					s->text);
@@ -332,6 +290,8 @@ int ferry_output_open(struct ferry_output *o, const char *name,
 	if (!code)
 		*out = o->sinks[o->n++] = s;
 out:
+	if (code && s && s->n_key)
+		ferry_map_remove(&o->keys, s->key, s->n_key);
 	if (code)
 		sink_free(s);
 	ferry_target_release(&target);
@@ -378,115 +338,12 @@ void ferry_output_free(struct ferry_output *o)
 		return;
 	for (i = o->n; i--; )
 		sink_free(o->sinks[i]);
+	for (i = o->n_dirs; i--; )
+		close(o->dirs[i].fd);
+	ferry_map_release(&o->keys);
+	ferry_alloc_free(o->dirs);
 	ferry_alloc_free(o->sinks);
 	ferry_alloc_free(o->inputs);
 	ferry_alloc_free(o->path);
 	ferry_alloc_free(o);
-}
-
-static int sync_sink(struct ferry_sink *s, struct ferry_error *err)
-{
-	int code = ferry_sink_flush(s, err);
-
-	if (code || s->output->work->no_sync)
-		return code;
-	while (fdatasync(s->fd))
-		if (errno != EINTR)
-			return ferry_sink_fail(s, errno, s->end, 0, err);
-	return 0;
-}
-
-/* Where RENAME_NOREPLACE is unknown, a hard link refuses to replace as well;
- * where links are unknown too, looking first is all there is. */
-static int rename_new(struct ferry_sink *s)
-{
-	struct stat st;
-
-	if (!renameat2(s->dirfd, s->temp, s->dirfd, s->name, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
-		return -1;
-	if (!linkat(s->dirfd, s->temp, s->dirfd, s->name, 0)) {
-		unlinkat(s->dirfd, s->temp, 0);
-		return 0;
-	}
-	if (errno == EEXIST)
-		return -1;
-	if (!fstatat(s->dirfd, s->name, &st, AT_SYMLINK_NOFOLLOW)) {
-		errno = EEXIST;
-		return -1;
-	}
-	return renameat(s->dirfd, s->temp, s->dirfd, s->name);
-}
-
-static int rename_sink(struct ferry_sink *s, struct ferry_error *err)
-{
-	int rc = s->output->overwrite ?
-		 renameat(s->dirfd, s->temp, s->dirfd, s->name) :
-		 rename_new(s);
-
-	if (!rc) {
-		s->renamed = true;
-		ferry_pending_done(s->pending);
-		s->pending = NULL;
-		return 0;
-	}
-	if (errno == EEXIST)
-		return ferry_fail(err, FERRY_EXISTS, "", FERRY_NO_OFFSET,
-				  "%s: appeared while it was being written; "
-				  "use --overwrite to replace it", s->text);
-	return ferry_fail_errno(err, errno, "%s: can't rename %s to it",
-				s->text, s->temp);
-}
-
-static int sync_dir(struct ferry_sink *s, struct ferry_error *err)
-{
-	if (s->output->work->no_sync || !s->own_dirfd)
-		return 0;
-	/* EINVAL: a file system without synced directories. */
-	while (fsync(s->dirfd))
-		if (errno == EINVAL)
-			break;
-		else if (errno != EINTR)
-			return ferry_fail_errno(err, errno,
-						"%s: can't sync its directory",
-						s->text);
-	return 0;
-}
-
-static void undo(struct ferry_output *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->n; i++) {
-		struct ferry_sink *s = o->sinks[i];
-
-		if (s->renamed && !s->replaced)
-			unlinkat(s->dirfd, s->name, 0);
-		else if (s->pending)
-			unlinkat(s->dirfd, s->temp, 0);
-		ferry_pending_done(s->pending);
-		s->pending = NULL;
-	}
-}
-
-int ferry_output_commit(struct ferry_output *o, struct ferry_error *err)
-{
-	int code = ferry_work_check(o->work, err);
-	unsigned pass;
-	size_t i;
-
-	for (i = 0; !code && i < o->n; i++)
-		code = sync_sink(o->sinks[i], err);
-	if (!code)
-		code = ferry_work_check(o->work, err);
-	for (pass = 0; pass < 2; pass++)
-		for (i = 0; !code && i < o->n; i++)
-			if (o->sinks[i]->is_main == (pass == 1))
-				code = rename_sink(o->sinks[i], err);
-	for (i = 0; !code && i < o->n; i++)
-		code = sync_dir(o->sinks[i], err);
-	if (code)
-		undo(o);
-	return code;
 }

@@ -7,7 +7,47 @@
 
 #include <ferry/sys/sink.h>
 
+#include <ferry/sys/map.h>
+
 #include "core/io/pending.h"
+
+#define FERRY_TEMP_SUFFIX ".ferry-tmp"
+
+struct ferry_identity {
+	dev_t dev;
+	ino_t ino;
+};
+
+struct ferry_dir {
+	struct ferry_identity id;
+	int fd;
+};
+
+struct ferry_output {
+	char *path;			/* as given */
+	bool overwrite;
+	struct ferry_identity *inputs;	/* sorted */
+	size_t n_inputs;
+	struct ferry_work *work;
+	struct ferry_work own_work;	/* when the caller gave none */
+	struct ferry_sink **sinks;
+	size_t n, cap;
+	struct ferry_map keys;		/* of the sinks */
+	struct ferry_dir *dirs;		/* open until the output is freed */
+	size_t n_dirs;
+	/* Sinks whose file is open, the one that was opened first in front. */
+	struct ferry_sink *oldest, *newest;
+	unsigned n_open;
+};
+
+/* What a commit has made of a sink's file. */
+enum ferry_moved {
+	FERRY_UNMOVED,
+	FERRY_MOVED,		/* it has its name; none had it before */
+	FERRY_REPLACED,		/* and the file before it is gone */
+	FERRY_SWAPPED,		/* the file before it has the temporary name */
+	FERRY_SET_ASIDE,	/* the file before it has a name of its own */
+};
 
 struct ferry_sink {
 	struct ferry_output *output;
@@ -16,14 +56,17 @@ struct ferry_sink {
 	char *temp_path;
 	const char *name;		/* final name in dirfd; in path */
 	const char *temp;		/* temporary name; in temp_path */
-	int dirfd;
-	bool own_dirfd;
+	unsigned char *key;		/* in output->keys, once n_key is set */
+	size_t n_key;
+	int dirfd;			/* one of output->dirs */
 	bool is_main;
-	int fd;
+	int fd;				/* -1: closed for now */
+	struct ferry_identity id;	/* of the temporary file */
+	struct ferry_sink *next;	/* opened after it */
+	bool synced;
 	struct statfs fs;		/* zeros when it could not be had */
 	struct ferry_pending *pending;	/* NULL: no temporary file any more */
-	bool renamed;			/* it has its final name */
-	bool replaced;			/* there was a file of that name */
+	enum ferry_moved moved;
 
 	uint64_t tell;			/* append position */
 	uint64_t end;			/* end of what was written */
@@ -37,6 +80,24 @@ struct ferry_sink {
 };
 
 struct ferry_work *ferry_sink_work(struct ferry_sink *s);
+
+/*
+ * Files of one output are many and descriptors few.  A sink whose file was
+ * closed opens it again: called before fd is used.  It may close another's.
+ */
+int ferry_sink_wake(struct ferry_sink *s, struct ferry_error *err);
+/* Close the oldest files, synced, until one more may be opened. */
+int ferry_output_make_room(struct ferry_output *o, struct ferry_error *err);
+/* fd has just been opened for the first time. */
+int ferry_sink_note_open(struct ferry_sink *s, struct ferry_error *err);
+/* Close fd, if it is open, without a word. */
+void ferry_sink_close(struct ferry_sink *s);
+/* Everything written is on the disk, unless the user wants no syncing. */
+int ferry_sink_sync(struct ferry_sink *s, struct ferry_error *err);
+
+/* The directory of path, opened once for all; `text` names it in errors. */
+int ferry_output_dir(struct ferry_output *o, const char *path,
+		     const char *text, int *fd, struct ferry_error *err);
 
 /* Write what append holds back. */
 int ferry_sink_flush(struct ferry_sink *s, struct ferry_error *err);

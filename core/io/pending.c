@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,18 +30,42 @@ struct ferry_pending {
 };
 
 static _Atomic(struct ferry_pending *) first;
+/* Where the last one was found: the next is likely behind it. */
+static _Atomic(struct ferry_pending *) last;
+static atomic_size_t n_free;
+
+static bool take(struct ferry_pending *p)
+{
+	int expected = FREE;
+
+	if (!atomic_compare_exchange_strong(&p->state, &expected, FILLING))
+		return false;
+	atomic_fetch_sub(&n_free, 1);
+	atomic_store(&last, p);
+	return true;
+}
+
+static struct ferry_pending *find_free(void)
+{
+	struct ferry_pending *start = atomic_load(&last), *p;
+
+	if (!atomic_load(&n_free))
+		return NULL;
+	for (p = start; p; p = p->next)
+		if (take(p))
+			return p;
+	for (p = atomic_load(&first); p && p != start; p = p->next)
+		if (take(p))
+			return p;
+	return NULL;
+}
 
 static struct ferry_pending *take_free(void)
 {
-	struct ferry_pending *p = atomic_load(&first);
-	int expected;
+	struct ferry_pending *p = find_free();
 
-	for (; p; p = p->next) {
-		expected = FREE;
-		if (atomic_compare_exchange_strong(&p->state, &expected,
-						   FILLING))
-			return p;
-	}
+	if (p)
+		return p;
 	p = ferry_alloc(sizeof(*p));
 	if (!p)
 		return NULL;
@@ -73,8 +98,10 @@ int ferry_pending_add(struct ferry_pending **out, int dirfd, const char *name,
 
 void ferry_pending_done(struct ferry_pending *p)
 {
-	if (p)
-		atomic_store(&p->state, FREE);
+	if (!p)
+		return;
+	atomic_store(&p->state, FREE);
+	atomic_fetch_add(&n_free, 1);
 }
 
 void ferry_output_abort_all(void)

@@ -77,7 +77,9 @@ int ferry_sink_flush(struct ferry_sink *s, struct ferry_error *err)
 
 	if (!n)
 		return 0;
-	code = ferry_sink_put(s, s->held, n, s->tell - n, err);
+	code = ferry_sink_wake(s, err);
+	if (!code)
+		code = ferry_sink_put(s, s->held, n, s->tell - n, err);
 	if (!code)
 		s->n_held = 0;
 	return code;
@@ -98,6 +100,9 @@ int ferry_sink_append(struct ferry_sink *s, const void *data, size_t n,
 		if (code)
 			return code;
 	}
+	code = ferry_sink_wake(s, err);
+	if (code)
+		return code;
 	if (n >= HELD_MAX) {
 		code = ferry_sink_put(s, data, n, s->tell, err);
 		if (code)
@@ -138,6 +143,8 @@ int ferry_sink_write_at(struct ferry_sink *s, const void *data, size_t n,
 {
 	int code = ferry_sink_flush(s, err);
 
+	if (!code)
+		code = ferry_sink_wake(s, err);
 	if (!code)
 		code = ferry_sink_put(s, data, n, offset, err);
 	if (!code && n)

@@ -574,6 +574,8 @@ int ferry_sink_transfer(struct ferry_sink *s, struct ferry_transfer *t,
 	uint64_t total = 0;
 	size_t i;
 
+	if (!code)
+		code = ferry_sink_wake(s, err);
 	if (code || !n)
 		return code;
 	e.loads = ferry_alloc_zero(n, sizeof(*e.loads));

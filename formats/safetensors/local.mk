@@ -21,6 +21,8 @@ formats_libsafetensors_la_SOURCES = \
 	formats/safetensors/safetensors.h \
 	formats/safetensors/sha256.c \
 	formats/safetensors/sha256.h \
+	formats/safetensors/stale.c \
+	formats/safetensors/stale.h \
 	formats/safetensors/verify.c \
 	formats/safetensors/write.c \
 	$(NULL)

@@ -16,6 +16,7 @@
 #include "formats/safetensors/notes.h"
 #include "formats/safetensors/place.h"
 #include "formats/safetensors/sha256.h"
+#include "formats/safetensors/stale.h"
 
 #define ORIGIN "safetensors"
 #define DEFAULT_SHARD UINT64_C(5000000000)
@@ -399,6 +400,9 @@ static int write_index(struct writer *w, const char *stem, const char *index,
 			ferry_output_open(w->output, NULL, &sink, w->err) :
 			ferry_output_open_main(w->output, index, &sink,
 					       w->err);
+	if (!rc)
+		rc = st_note_stale(ferry_sink_path(sink), map, w->findings,
+				   w->err);
 	if (!rc)
 		rc = ferry_sink_append(sink, text.data, text.n, w->err);
 	ferry_buffer_release(&text);

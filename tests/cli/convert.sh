@@ -141,6 +141,15 @@ run convert --shard-size=50 a.safetensors shards.safetensors
 status 0
 err 'wrote shards.safetensors.index.json and 2 shards'
 absent shards.safetensors
+no_err 'left beside'
+run convert --overwrite --shard-size=64 a.safetensors \
+	shards.safetensors.index.json
+status 0
+err 'note: 2 files of the index that is replaced are left beside it'
+err 'shards-00001-of-00002.safetensors, shards-00002-of-00002.safetensors'
+present shards-00001-of-00001.safetensors shards-00002-of-00002.safetensors
+run diff --strict a.safetensors shards.safetensors.index.json
+status 0
 
 # Memory and threads.
 run convert --max-memory=1 a.safetensors m.safetensors

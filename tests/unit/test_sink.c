@@ -4,12 +4,14 @@
 #include <criterion/criterion.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,19 @@
 static char dir[64];
 static struct ferry_output *o;
 static struct ferry_sink *s;
+
+/* The library's calls of it come here. */
+static bool without_renameat2;
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to,
+	      unsigned flags)
+{
+	if (!without_renameat2)
+		return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to,
+				    flags);
+	errno = EINVAL;
+	return -1;
+}
 
 static void set_up(void)
 {
@@ -199,7 +214,7 @@ Test(sink, what_appears_in_between_is_kept)
 	check_file("out", "theirs", 6);
 }
 
-Test(sink, siblings_come_before_the_main_file_and_go_with_it)
+static void fail_at_the_main_file(void)
 {
 	struct ferry_sink *new, *old;
 
@@ -213,8 +228,96 @@ Test(sink, siblings_come_before_the_main_file_and_go_with_it)
 	cr_assert_eq(ferry_output_commit(o, NULL), FERRY_IO);
 	ferry_output_free(o);
 	cr_assert(!exists("new"));
-	check_file("old", "after", 5);
+	check_file("old", "before", 6);
 	cr_assert_eq(n_files(), 2);
+	cr_assert_eq(rmdir(in_dir("out")), 0);
+}
+
+Test(sink, siblings_come_before_the_main_file_and_go_with_it)
+{
+	fail_at_the_main_file();
+	without_renameat2 = true;
+	fail_at_the_main_file();
+}
+
+static void replace_two(void)
+{
+	struct ferry_sink *side;
+
+	put("out", "old main");
+	put("side", "old side");
+	begin("out", true);
+	cr_assert_eq(ferry_output_open(o, "side", &side, NULL), 0);
+	cr_assert_eq(ferry_sink_append(s, "main", 4, NULL), 0);
+	cr_assert_eq(ferry_sink_append(side, "side", 4, NULL), 0);
+	cr_assert_eq(ferry_output_commit(o, NULL), 0);
+	ferry_output_free(o);
+	check_file("out", "main", 4);
+	check_file("side", "side", 4);
+	cr_assert_eq(n_files(), 2);
+}
+
+Test(sink, all_files_are_replaced_together)
+{
+	replace_two();
+	without_renameat2 = true;
+	replace_two();
+}
+
+/* Shards by the thousand: few are open at a time, and any can be gone on
+ * with. */
+Test(sink, more_files_than_descriptors)
+{
+	enum { N = 3000 };
+	struct rlimit limit = { 64, 64 };
+	static struct ferry_sink *side[N];
+	char name[32], text[32];
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	begin("out", false);
+	for (int i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "side%d", i);
+		cr_assert_eq(ferry_output_open(o, name, &side[i], NULL), 0);
+		cr_assert_eq(ferry_sink_append(side[i], name, strlen(name),
+					       NULL), 0);
+	}
+	cr_assert_eq(ferry_output_open(o, "side7", &s, NULL), FERRY_MISUSE);
+	for (int i = N; i--; )
+		cr_assert_eq(ferry_sink_append(side[i], "!", 1, NULL), 0);
+	cr_assert_eq(ferry_sink_write_at(side[5], "S", 1, 0, NULL), 0);
+	cr_assert_eq(ferry_output_commit(o, NULL), 0);
+	ferry_output_free(o);
+	cr_assert_eq(n_files(), N + 1);
+	check_file("side5", "Side5!", 6);
+	for (int i = 6; i < N; i += 613) {
+		snprintf(name, sizeof(name), "side%d", i);
+		snprintf(text, sizeof(text), "side%d!", i);
+		check_file(name, text, strlen(text));
+	}
+}
+
+Test(sink, links_into_another_directory_take_few_descriptors)
+{
+	struct rlimit limit = { 64, 64 };
+	char name[64], to[64];
+	struct ferry_sink *side;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(mkdir(in_dir("blobs"), 0755), 0);
+	begin("out", true);
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "side%d", i);
+		snprintf(to, sizeof(to), "blobs/%d", i);
+		put(to, "old");
+		cr_assert_eq(symlink(to, in_dir(name)), 0);
+		cr_assert_eq(ferry_output_open(o, name, &side, NULL), 0);
+		cr_assert_eq(ferry_sink_append(side, "new", 3, NULL), 0);
+	}
+	cr_assert_eq(ferry_output_open(o, "side3", &side, NULL), FERRY_MISUSE);
+	cr_assert_eq(ferry_output_commit(o, NULL), 0);
+	ferry_output_free(o);
+	check_file("blobs/42", "new", 3);
+	cr_assert_eq(n_files(), 102);
 }
 
 Test(sink, sibling_names_are_plain)

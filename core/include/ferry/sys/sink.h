@@ -49,8 +49,9 @@ FERRY_API int ferry_output_new(struct ferry_output **out, const char *path,
 			       struct ferry_error *err);
 /*
  * Open a sink for the main file (name NULL) or for a sibling in the same
- * directory.  The output owns it.  The temporary file is made here, its name
- * starts with "." and ends in ".ferry-tmp"; it is removed by a failed commit,
+ * directory.  The output owns it, and keeps few files open however many sinks
+ * it has; one thread uses the sinks of an output.  The temporary file is made
+ * here, its name starts with "." and ends in ".ferry-tmp"; it is removed by a failed commit,
  * by ferry_output_free(), and by the signal handler's ferry_output_abort_all().
  *
  * A symbolic link in the place of the file is followed: what it points to is
