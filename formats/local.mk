@@ -4,3 +4,4 @@ include formats/json/local.mk
 include formats/torch/local.mk
 include formats/safetensors/local.mk
 include formats/numpy/local.mk
+include formats/yaml/local.mk

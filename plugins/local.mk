@@ -4,3 +4,4 @@ include plugins/pickle/local.mk
 include plugins/safetensors/local.mk
 include plugins/statedict/local.mk
 include plugins/torch/local.mk
+include plugins/yaml/local.mk
