@@ -5,3 +5,4 @@ include formats/torch/local.mk
 include formats/safetensors/local.mk
 include formats/numpy/local.mk
 include formats/yaml/local.mk
+include formats/omegaconf/local.mk

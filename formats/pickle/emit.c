@@ -70,11 +70,19 @@ static void put_store(struct pickle_writer *w, uint32_t *memo)
 	*memo = ++w->memo;
 }
 
+/* What Python's pickler stores no more than ferry's does. */
+static bool is_persistent(const struct ferry_value *v)
+{
+	return v->kind == FERRY_OBJECT &&
+	       v->u.object->form == FERRY_FORM_PERSISTENT;
+}
+
 /* A value is on the stack for the first time. */
 void pickle_store(struct pickle_writer *w, const struct ferry_value *v)
 {
 	if (pickle_writer_node(w, v)->refs > 1 ||
-	    (w->memo_all && v->kind >= FERRY_LIST))
+	    (w->memo_all && v->kind >= FERRY_LIST) ||
+	    (w->graph.options->store_all && !is_persistent(v)))
 		put_store(w, &pickle_writer_node(w, v)->memo);
 }
 
@@ -105,7 +113,7 @@ static bool fetch_entry(struct pickle_writer *w,
 
 static void store_entry(struct pickle_writer *w, struct pickle_entry *entry)
 {
-	if (entry->refs > 1)
+	if (entry->refs > 1 || w->graph.options->store_all)
 		put_store(w, &entry->memo);
 }
 

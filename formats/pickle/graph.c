@@ -262,7 +262,7 @@ static int count_names(struct pickle_graph *g, const struct ferry_value *v,
 {
 	switch (v->kind) {
 	case FERRY_STRING:
-		if (v->u.s.nbytes > SHORT_TEXT)
+		if (v->u.s.nbytes > SHORT_TEXT || g->options->store_all)
 			return 0;
 		return count_string(g, v->u.s.data, v->u.s.nbytes, &n->entry);
 	case FERRY_GLOBAL:

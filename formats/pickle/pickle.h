@@ -76,12 +76,19 @@ struct pickle_writer_options {
 		       struct ferry_error *err);
 	void *ctx;
 	struct ferry_store *store;	/* where replace builds */
+	/*
+	 * Store every string, container, name and object, as Python's own
+	 * pickler does, and take strings for one only where they are one
+	 * value: the same graph gives the same bytes (but for frames of
+	 * protocol 4, mappings of more than 1,000 entries and bytes).
+	 */
+	bool store_all;
 };
 
 /*
  * Encode a graph so that Python loads an equal one: sharing, cycles, order,
  * classes.  All values are of one store.  Memo entries are written only for
- * values met more than once.  Any depth is written.  Bytes of FERRY_RANGE are
+ * values met more than once, unless all are asked for.  Any depth is written.  Bytes of FERRY_RANGE are
  * read in.
  *
  * `replace` is called in the order in which values are written.
