@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/json_out.h"
 #include "cli/known.h"
@@ -14,6 +15,13 @@ static const struct cli_option options[] = {
 	  "list inputs, and what --set takes, for each conversion" },
 	{ 0 },
 };
+
+/* Of a type to itself: it takes part for an option of it, or --upgrade. */
+static const char *kind_of(const struct ferry_abilities *a)
+{
+	return a->upgrades ? "upgrade" :
+	       !strcmp(a->roles->type, a->output) ? "edit" : "conversion";
+}
 
 static const char *role_type(const struct ferry_role *role)
 {
@@ -35,6 +43,7 @@ static void put_row(struct cli_table *t, const struct ferry_known *row)
 	cli_cell(t, row->name);
 	cli_cell(t, text);
 	cli_cell(t, a.output);
+	cli_cell(t, kind_of(&a));
 	cli_cell(t, row->plugin);
 	cli_cell(t, row->title ? row->title : "");
 }
@@ -55,6 +64,7 @@ static void put_json(json_t *json, const struct ferry_known *row)
 	}
 	cli_json_set(json, "inputs", inputs);
 	cli_json_set(json, "output", cli_json_text(a.output));
+	cli_json_set(json, "kind", cli_json_text(kind_of(&a)));
 	cli_json_set(json, "cost", cli_json_uint(a.cost));
 	cli_json_set(json, "options", cli_json_options(a.options));
 }
@@ -78,12 +88,12 @@ static void put_more(const struct ferry_known *row)
 	cli_print_options("options", a.options);
 }
 
-static const char *const headers[] = { "CONVERSION", "FROM", "TO", "PLUGIN",
-				       "TITLE" };
+static const char *const headers[] = { "CONVERSION", "FROM", "TO", "KIND",
+				       "PLUGIN", "TITLE" };
 
 static const struct cli_listing listing = {
 	.kind = FERRY_KNOWN_CONVERSIONS,
-	.align = "lllll",
+	.align = "llllll",
 	.headers = headers,
 	.put_row = put_row,
 	.put_json = put_json,
@@ -99,6 +109,9 @@ const struct cli_verb cli_conversions = {
 	.name = "conversions",
 	.operands = "[NAME...]",
 	.summary = "list the conversions between artifact types",
+	.detail = "KIND: a conversion is a step of a chain; an edit, of a type "
+		  "to itself, runs when --set gives one of its options; an "
+		  "upgrade is an edit that --upgrade runs.",
 	.tables = (const struct cli_option *const[]){ options, NULL },
 	.run = run,
 };

@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/losses.h"
 #include "cli/memory.h"
-#include "cli/report.h"
-#include "cli/session.h"
 #include "cli/text.h"
 
 #define MEMORY_LEAST (UINT64_C(1) << 20)
@@ -43,6 +40,11 @@ enum {
 	MAX_MEMORY,
 	THREADS,
 	NO_SYNC,
+	MAP_PATH,
+	UPGRADE,
+	DEFAULT_NAME,
+	SET_CONFIG,
+	DELETE_CONFIG,
 };
 
 const struct cli_option cli_job_options[] = {
@@ -59,6 +61,11 @@ const struct cli_option cli_job_options[] = {
 	{ WITH, "with", 0, "ROLE=FILE",
 	  "another input of the conversion, such as config=train.yaml; may be "
 	  "repeated" },
+	{ MAP_PATH, "map-path", 0, "FROM=TO",
+	  "where files that the input names lie here: FROM leads their paths, "
+	  "TO takes its place; may be repeated" },
+	{ UPGRADE, "upgrade", 0, NULL,
+	  "bring the input to the newest layout of its type first" },
 	{ WEIGHTS, "weights", 'w', NULL,
 	  "take the model's weights alone, as the input's type defines them" },
 	{ SELECT, "select", 's', "PATH",
@@ -81,8 +88,14 @@ const struct cli_option cli_job_options[] = {
 	{ SHARED, "shared", 0, "HOW",
 	  "names that share data: keep (the default), copy, first or error" },
 	{ SET, "set", 0, "KEY=VALUE",
-	  "an option of a format or conversion (ferry formats --options); may "
-	  "be repeated" },
+	  "an option of a format, conversion or edit (ferry formats --options, "
+	  "ferry conversions --options); may be repeated" },
+	{ SET_CONFIG, "set-config", 0, "KEY=VALUE",
+	  "set an entry of the configuration inside; short for "
+	  "--set set-config=KEY=VALUE" },
+	{ DELETE_CONFIG, "delete-config", 0, "KEY",
+	  "delete an entry of the configuration inside; short for "
+	  "--set delete-config=KEY" },
 	{ SHARD_SIZE, "shard-size", 0, "SIZE",
 	  "split the output into files of at most SIZE, such as 5GB or 5GiB; "
 	  "short for --set shard-size=SIZE" },
@@ -94,6 +107,9 @@ const struct cli_option cli_job_options[] = {
 	{ ALLOW_LOSS, "allow-loss", 0, "[KIND,...]",
 	  "go on although these kinds of content would be lost; all kinds when "
 	  "none is named" },
+	{ DEFAULT_NAME, "default-name", 0, NULL,
+	  "every operand is an input; the output lies beside the first, under "
+	  "the usual name of the type that --to names" },
 	{ OVERWRITE, "overwrite", 0, NULL, "replace an existing output" },
 	{ MAX_MEMORY, "max-memory", 0, "SIZE",
 	  "memory for buffers beside the document, 1MiB or more; 256MiB when "
@@ -111,18 +127,6 @@ const struct cli_option cli_run_options[] = {
 	{ 0 },
 };
 
-void cli_job_release(struct cli_job *j)
-{
-	for (size_t i = 0; i < j->n_texts; i++)
-		free(j->texts[i]);
-	free(j->texts);
-	free(j->edits);
-	free(j->with.items);
-	free(j->settings.items);
-	free(j->select.items);
-	free(j->allow_loss.items);
-}
-
 static void add(struct cli_list *list, const char *item)
 {
 	list->items = cli_grow(list->items, list->n, &list->cap,
@@ -130,7 +134,7 @@ static void add(struct cli_list *list, const char *item)
 	list->items[list->n++] = item;
 }
 
-static char *keep_text(struct cli_job *j, char *text)
+char *cli_job_keep(struct cli_job *j, char *text)
 {
 	j->texts = cli_grow(j->texts, j->n_texts, &j->texts_cap,
 			    sizeof(*j->texts));
@@ -155,7 +159,7 @@ static int take_rename(struct cli *c, struct cli_job *j, const char *arg)
 	if (!arrow || arrow == arg)
 		return cli_usage(c, "--rename needs REGEX=>NEW, such as "
 				 "'^model\\.=>'");
-	pattern = keep_text(j, cli_text("%.*s", (int)(arrow - arg), arg));
+	pattern = cli_job_keep(j, cli_text("%.*s", (int)(arrow - arg), arg));
 	return add_edit(j, FERRY_EDIT_RENAME, pattern, arrow + 2);
 }
 
@@ -180,7 +184,7 @@ static int unknown_dtype(struct cli *c, const char *name)
 static int take_cast(struct cli *c, struct cli_job *j, const char *arg)
 {
 	const char *colon = strchr(arg, ':');
-	char *name = keep_text(j, cli_text("%.*s", (int)strcspn(arg, ":"),
+	char *name = cli_job_keep(j, cli_text("%.*s", (int)strcspn(arg, ":"),
 					   arg));
 
 	if (!ferry_dtype_find(name))
@@ -201,7 +205,7 @@ static int take_pair(struct cli *c, struct cli_list *list, const char *option,
 
 static int take_setting(struct cli_job *j, const char *key, const char *value)
 {
-	add(&j->settings, keep_text(j, cli_text("%s=%s", key, value)));
+	add(&j->settings, cli_job_keep(j, cli_text("%s=%s", key, value)));
 	return CLI_END;
 }
 
@@ -247,7 +251,7 @@ static int take_losses(struct cli *c, struct cli_job *j, const char *arg)
 
 		if (n)
 			add(&j->allow_loss,
-			    keep_text(j, cli_text("%.*s", n, arg)));
+			    cli_job_keep(j, cli_text("%.*s", n, arg)));
 		arg += n;
 		arg += *arg == ',';
 	}
@@ -310,6 +314,12 @@ static void take_word(struct cli_job *j, int id, const char *arg)
 	case WEIGHTS:
 		j->job.weights = true;
 		break;
+	case UPGRADE:
+		j->job.upgrade = true;
+		break;
+	case DEFAULT_NAME:
+		j->default_name = true;
+		break;
 	case OVERWRITE:
 		j->job.overwrite = true;
 		break;
@@ -322,9 +332,31 @@ static void take_word(struct cli_job *j, int id, const char *arg)
 	}
 }
 
-int cli_job_take(struct cli *c, struct cli_job *j, int id, const char *arg)
+static int take_shortcut(struct cli *c, struct cli_job *j, int id,
+			 const char *arg)
 {
 	uint64_t size;
+
+	switch (id) {
+	case SHARD_SIZE:
+		if (take_size(c, "shard-size", arg, &size))
+			return CLI_USAGE;
+		return take_setting(j, "shard-size", arg);
+	case PROTOCOL:
+		return take_setting(j, "protocol", arg);
+	case SET_CONFIG:
+		if (!strchr(arg, '='))
+			return cli_usage(c, "--set-config needs KEY=VALUE");
+		return take_setting(j, "set-config", arg);
+	case DELETE_CONFIG:
+		return take_setting(j, "delete-config", arg);
+	default:
+		return take_setting(j, "compact", "yes");
+	}
+}
+
+static int take(struct cli *c, struct cli_job *j, int id, const char *arg)
+{
 
 	switch (id) {
 	case DROP:
@@ -338,14 +370,14 @@ int cli_job_take(struct cli *c, struct cli_job *j, int id, const char *arg)
 		return take_pair(c, &j->with, "with", "ROLE=FILE", arg);
 	case SET:
 		return take_pair(c, &j->settings, "set", "KEY=VALUE", arg);
+	case MAP_PATH:
+		return take_pair(c, &j->map_paths, "map-path", "FROM=TO", arg);
 	case SHARD_SIZE:
-		if (take_size(c, "shard-size", arg, &size))
-			return CLI_USAGE;
-		return take_setting(j, "shard-size", arg);
 	case PROTOCOL:
-		return take_setting(j, "protocol", arg);
 	case COMPACT:
-		return take_setting(j, "compact", "yes");
+	case SET_CONFIG:
+	case DELETE_CONFIG:
+		return take_shortcut(c, j, id, arg);
 	case ALLOW_LOSS:
 		return take_losses(c, j, arg);
 	case SHARED:
@@ -360,13 +392,34 @@ int cli_job_take(struct cli *c, struct cli_job *j, int id, const char *arg)
 	}
 }
 
-void cli_job_finish(struct cli *c, struct cli_job *j, bool with_output)
+static void release(struct cli_job *j)
+{
+	for (size_t i = 0; i < j->n_texts; i++)
+		free(j->texts[i]);
+	free(j->texts);
+	free(j->edits);
+	free(j->with.items);
+	free(j->settings.items);
+	free(j->select.items);
+	free(j->allow_loss.items);
+	free(j->map_paths.items);
+}
+
+/* The last operand is the output, but where it may be left out or --default-name
+ * says that there is none. */
+static bool names_output(const struct cli *c, const struct cli_job *j)
+{
+	return !j->default_name && c->n_operands > 1;
+}
+
+static void finish(struct cli *c, struct cli_job *j)
 {
 	struct ferry_job *job = &j->job;
+	bool output = names_output(c, j);
 
 	job->inputs = (const char *const *)c->operands;
-	job->n_inputs = c->n_operands - with_output;
-	job->output = with_output ? c->operands[c->n_operands - 1] : NULL;
+	job->n_inputs = c->n_operands - output;
+	job->output = output ? c->operands[c->n_operands - 1] : NULL;
 	job->with = j->with.items;
 	job->n_with = j->with.n;
 	job->settings = j->settings.items;
@@ -377,59 +430,27 @@ void cli_job_finish(struct cli *c, struct cli_job *j, bool with_output)
 	job->n_select = j->select.n;
 	job->allow_loss = j->allow_loss.items;
 	job->n_allow_loss = j->allow_loss.n;
+	job->map_paths = j->map_paths.items;
+	job->n_map_paths = j->map_paths.n;
 }
 
-/* A format named where a type is wanted, or the other way round. */
-static void hint_at_mixup(struct cli *c, const struct ferry_job *job)
+int cli_job_run(struct cli *c, struct cli_job *j,
+		int (*act)(struct cli *c, struct cli_job *j))
 {
-	const struct {
-		const char *given, *option, *better;
-		enum ferry_known_kind wanted, other;
-	} words[] = {
-		{ job->from, "from", "from-format", FERRY_KNOWN_TYPES,
-		  FERRY_KNOWN_FORMATS },
-		{ job->to, "to", "to-format", FERRY_KNOWN_TYPES,
-		  FERRY_KNOWN_FORMATS },
-		{ job->from_format, "from-format", "from", FERRY_KNOWN_FORMATS,
-		  FERRY_KNOWN_TYPES },
-		{ job->to_format, "to-format", "to", FERRY_KNOWN_FORMATS,
-		  FERRY_KNOWN_TYPES },
-	};
+	const char *arg;
+	int id;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const char *given = words[i].given;
-
-		if (!given ||
-		    ferry_session_find(c->session, words[i].wanted, given) ||
-		    !ferry_session_find(c->session, words[i].other, given))
-			continue;
-		fprintf(stderr, "hint: %s is %s: --%s=%s, not --%s\n", given,
-			words[i].other == FERRY_KNOWN_FORMATS ?
-			"a format" : "an artifact type", words[i].better,
-			given, words[i].option);
+	while ((id = cli_next(c, &arg)) > 0) {
+		id = take(c, j, id, arg);
+		if (id)
+			break;
 	}
-}
-
-/* The message names the file already. */
-static bool is_about(const struct ferry_error *err, const char *file)
-{
-	return file && strstr(err->text, file);
-}
-
-int cli_job_plan(struct cli *c, const struct cli_job *j,
-		 struct ferry_plan **out)
-{
-	struct ferry_error err = FERRY_ERROR_INIT;
-	int status = cli_session_open(c);
-
-	if (status)
-		return status;
-	if (!ferry_plan_new(out, c->session, &j->job, &err)) {
-		cli_note_unmet_losses(c, &j->job, *out);
-		return CLI_DONE;
+	if (!id) {
+		finish(c, j);
+		id = act(c, j);
+	} else {
+		id = cli_ended(id);
 	}
-	status = cli_failed(c, is_about(&err, j->job.output) ? NULL :
-			    j->job.inputs[0], &err);
-	hint_at_mixup(c, &j->job);
-	return status;
+	release(j);
+	return id;
 }

@@ -1,5 +1,6 @@
 /*
- * The options that say what a conversion is to do, shared by convert and plan.
+ * The options that say what a conversion is to do, shared by convert, plan and
+ * average.
  */
 #ifndef CLI_JOB_H
 #define CLI_JOB_H
@@ -14,11 +15,13 @@ struct cli_list {
 };
 
 struct cli_job {
-	struct ferry_job job;	/* complete after cli_job_finish() */
+	struct ferry_job job;	/* complete when a verb acts on it */
 	struct ferry_run_options run;
 	struct ferry_edit *edits;
 	size_t n_edits, edits_cap;
-	struct cli_list with, settings, select, allow_loss;
+	struct cli_list with, settings, select, allow_loss, map_paths;
+	bool default_name;	/* no operand is the output */
+	bool needs_output;	/* the verb writes */
 	char **texts;		/* pieces cut out of arguments */
 	size_t n_texts, texts_cap;
 };
@@ -27,20 +30,14 @@ struct cli_job {
 extern const struct cli_option cli_job_options[];
 extern const struct cli_option cli_run_options[];
 
-/* All zero to start. */
-void cli_job_release(struct cli_job *j);
-
-/* Take one option; CLI_END, or CLI_USAGE with a message printed. */
-int cli_job_take(struct cli *c, struct cli_job *j, int id, const char *arg);
-
-/* Operands: the last is the output unless !with_output. */
-void cli_job_finish(struct cli *c, struct cli_job *j, bool with_output);
-
 /*
- * Make the plan.  Returns an exit status; on failure the error was printed,
- * with a hint where types and formats were mixed up.
+ * Read the options and operands of a verb and act on the job; all zero to
+ * start, but for what the verb itself wants of it.  Returns an exit status.
  */
-int cli_job_plan(struct cli *c, const struct cli_job *j,
-		 struct ferry_plan **out);
+int cli_job_run(struct cli *c, struct cli_job *j,
+		int (*act)(struct cli *c, struct cli_job *j));
+
+/* Keep a text of malloc() as long as the job. */
+char *cli_job_keep(struct cli_job *j, char *text);
 
 #endif

@@ -27,7 +27,7 @@ struct cli_listing {
 /* Open the session and print every row, or those named by operands. */
 int cli_list(struct cli *c, const struct cli_listing *listing, bool more);
 
-/* As a whole verb whose only option asks for more. */
+/* As a whole verb whose only option, if any, asks for more. */
 int cli_list_by_options(struct cli *c, const struct cli_listing *listing);
 
 /* Items joined by ", " or "-"; NULL-terminated, may be NULL. */

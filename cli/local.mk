@@ -3,6 +3,8 @@ bin_PROGRAMS += cli/ferry
 cli_ferry_SOURCES = \
 	cli/argument.c \
 	cli/argument.h \
+	cli/carry.c \
+	cli/carry.h \
 	cli/compare.c \
 	cli/compare.h \
 	cli/contents.c \

@@ -12,8 +12,8 @@
 
 static const struct cli_verb *const verbs[] = {
 	&cli_convert, &cli_plan, &cli_inspect, &cli_diff, &cli_verify,
-	&cli_scan, &cli_types, &cli_formats, &cli_conversions, &cli_models,
-	&cli_plugins,
+	&cli_scan, &cli_types, &cli_formats, &cli_conversions,
+	&cli_models, &cli_plugins,
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -30,9 +30,7 @@ static const struct cli_listing listing = {
 
 static int run(struct cli *c)
 {
-	int id = cli_take_shared(c);
-
-	return id ? cli_ended(id) : cli_list(c, &listing, false);
+	return cli_list_by_options(c, &listing);
 }
 
 const struct cli_verb cli_models = {

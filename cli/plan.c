@@ -2,10 +2,8 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "cli/job.h"
+#include "cli/carry.h"
 #include "cli/json_out.h"
 #include "cli/losses.h"
 #include "cli/outlet.h"
@@ -100,7 +98,7 @@ static int print(struct cli *c, struct cli_job *j)
 {
 	struct ferry_error blocked = FERRY_ERROR_INIT;
 	struct ferry_plan *p = NULL;
-	int status = cli_job_plan(c, j, &p);
+	int status = cli_plan_job(c, j, &p);
 	struct cli plain = *c;
 
 	if (status)
@@ -125,24 +123,9 @@ static int print(struct cli *c, struct cli_job *j)
 
 static int run(struct cli *c)
 {
-	struct cli_job j;
-	const char *arg;
-	int id;
+	struct cli_job j = { .needs_output = false };
 
-	memset(&j, 0, sizeof(j));
-	while ((id = cli_next(c, &arg)) > 0) {
-		id = cli_job_take(c, &j, id, arg);
-		if (id)
-			break;
-	}
-	if (!id) {
-		cli_job_finish(c, &j, c->n_operands > 1);
-		id = print(c, &j);
-	} else {
-		id = cli_ended(id);
-	}
-	cli_job_release(&j);
-	return id;
+	return cli_job_run(c, &j, print);
 }
 
 const struct cli_verb cli_plan = {

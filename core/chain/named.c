@@ -160,12 +160,12 @@ static int fail_absent(const struct ferry__call *call, const char *path,
 		     where->second ? strlen(where->second) : 0);
 	list_roles(call, &roles);
 	if (!strcmp(shown, first) && !*second)
-		ferry_fail(err, FERRY_NOTFOUND, "plan", FERRY_NO_OFFSET,
+		ferry_fail(err, FERRY_NOTFOUND, "open", FERRY_NO_OFFSET,
 			   "file %s, which the input names, is not there: say "
 			   "where it lies here with --map-path FROM=TO%s",
 			   shown, roles.data ? roles.data : "");
 	else
-		ferry_fail(err, FERRY_NOTFOUND, "plan", FERRY_NO_OFFSET,
+		ferry_fail(err, FERRY_NOTFOUND, "open", FERRY_NO_OFFSET,
 			   "file '%s', which the input names, is not there "
 			   "(sought as %s%s%s): say where it lies here with "
 			   "--map-path FROM=TO%s", shown, first,
@@ -246,7 +246,7 @@ static int seek(const struct ferry_conversion_args *args, const char *path,
 				  "files that a document names are opened by "
 				  "conversions of a plan only");
 	if (!*path)
-		return ferry_fail(err, FERRY_NOTFOUND, "plan", FERRY_NO_OFFSET,
+		return ferry_fail(err, FERRY_NOTFOUND, "open", FERRY_NO_OFFSET,
 				  "the input names a file by an empty path");
 	rc = locate(call->p, path, &where, &found, err);
 	if (rc < 0)

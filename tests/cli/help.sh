@@ -47,7 +47,6 @@ for verb in $verbs; do
 	done
 	for option in $(printf '%s\n' "$text" | sed -n \
 		's/^\.It .*Fl -\([a-z][-a-z]*\).*/\1/p'); do
-		[ "$verb$option" = typesoptions ] && continue
 		[ "$verb$option" = modelsoptions ] && continue
 		[ "$verb$option" = pluginsoptions ] && continue
 		options "$verb" | grep -qx -e "$option" ||

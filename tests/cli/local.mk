@@ -2,6 +2,7 @@ CLI_TESTS += \
 	tests/cli/bad_input.sh \
 	tests/cli/compare.sh \
 	tests/cli/convert.sh \
+	tests/cli/edit.sh \
 	tests/cli/help.sh \
 	tests/cli/inspect.sh \
 	tests/cli/interrupt.sh \

@@ -26,7 +26,12 @@ wrong 'could be several options' convert --sha 1 a b
 wrong 'option --cast needs an argument' convert a b --cast
 wrong 'option --weights takes no argument' convert --weights=yes a b
 wrong 'operand missing' convert a.safetensors
+wrong 'operand missing: usage is' convert a.safetensors --upgrade
+wrong 'have no usual name' convert a.safetensors --to state-dict
+wrong 'have no usual name' convert --default-name a b --to state-dict
 wrong 'operands missing' convert
+wrong '--map-path needs FROM=TO' convert --map-path /x a b
+wrong '--set-config needs KEY=VALUE' convert --set-config x a b
 wrong 'operand missing' diff a.safetensors
 wrong 'too many operands' diff a b c
 wrong 'too many operands' verify a b
