@@ -29,13 +29,21 @@ static int describe_read(struct ferry_plan *p, const struct ferry__input *in,
 static bool is_missing(const struct ferry_finding *f)
 {
 	static const char *const codes[] = {
-		"sidecar", "stale-document", "records",
+		"sidecar", "stale-document", "records", "program",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (f->level == FERRY_WARNING && !strcmp(f->code, codes[i]))
 			return true;
 	return false;
+}
+
+/* Who wants a part of the tensors wants no program. */
+static bool is_asked_for(const struct ferry_plan *p,
+			 const struct ferry_finding *f)
+{
+	return !strcmp(f->code, "program") &&
+	       (p->job.weights || p->job.n_select);
 }
 
 static int take_findings(struct ferry_plan *p,
@@ -50,7 +58,9 @@ static int take_findings(struct ferry_plan *p,
 		return rc;
 	rc = ferry_findings_new(&rest, err);
 	for (size_t i = 0; !rc && (f = ferry_findings_get(from, i)); i++)
-		if (ferry_findings_add(is_missing(f) ? lost : rest, f->level,
+		if (ferry_findings_add(is_missing(f) ? lost : rest,
+				       is_asked_for(p, f) ? FERRY_NOTE :
+							    f->level,
 				       f->code, f->path, f->offset, "%s",
 				       f->text))
 			rc = ferry_fail_nomem(err, "findings");

@@ -52,13 +52,13 @@ static int fail_kind(const struct torch_archive *a, struct ferry_error *err)
 	static const struct {
 		const char *record, *text;
 	} kinds[] = {
+		{ "archive_format", "torch.export archive (.pt2): read it as "
+		  "torch-export" },
 		{ "model.json", "TorchScript archive of torch 1.0 to 1.2, "
 		  "whose layout is not read: load and save it with torch 1.3 "
 		  "to 1.13" },
 		{ "extern_modules", "torch.package archive: it holds code and "
 		  "resources, not one checkpoint" },
-		{ "archive_format", "torch.export archive (.pt2): it holds a "
-		  "program, not a checkpoint" },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

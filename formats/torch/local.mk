@@ -8,6 +8,7 @@ formats_libtorch_la_SOURCES = \
 	formats/torch/dtype.h \
 	formats/torch/expand.c \
 	formats/torch/expand.h \
+	formats/torch/export.c \
 	formats/torch/legacy.c \
 	formats/torch/opcodes.c \
 	formats/torch/opcodes.h \
@@ -26,6 +27,7 @@ formats_libtorch_la_SOURCES = \
 	formats/torch/write.c \
 	$(NULL)
 formats_libtorch_la_LIBADD = \
+	formats/libjson.la \
 	formats/libpickle.la \
 	formats/libzip.la \
 	core/libferry.la \
@@ -61,8 +63,15 @@ tests_unit_test_torchscript_SOURCES = \
 	$(NULL)
 tests_unit_test_torchscript_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_torchscript_LDADD = $(torch_test_ldadd)
+tests_unit_test_torch_export_SOURCES = \
+	tests/unit/test_torch_export.c \
+	tests/unit/torch_file.h \
+	$(NULL)
+tests_unit_test_torch_export_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_torch_export_LDADD = $(torch_test_ldadd)
 UNIT_TESTS += \
 	tests/unit/test_torch \
+	tests/unit/test_torch_export \
 	tests/unit/test_torch_legacy \
 	tests/unit/test_torch_tar \
 	tests/unit/test_torchscript \

@@ -23,6 +23,7 @@ struct traits {
 	bool ends;		/* an end record is in the tail */
 	bool save;		/* a record as torch.save() writes them */
 	bool script;		/* one only TorchScript has */
+	bool program;		/* one only torch.export has */
 	bool folder;		/* names have a folder */
 	bool other;		/* names that checkpoints don't have */
 };
@@ -46,6 +47,10 @@ static void judge_name(struct traits *t, const char *name, size_t n)
 	if (ends_with(name, n, ".npy") || ends_with(name, n, ".xml") ||
 	    (n >= 9 && !memcmp(name, "META-INF/", 9)))
 		t->other = true;
+	else if (ends_with(name, n, "/archive_format") ||
+		 ends_with(name, n, "_weights_config.json") ||
+		 ends_with(name, n, "serialized_exported_program.json"))
+		t->program = true;
 	else if (ends_with(name, n, "/constants.pkl") ||
 	    ends_with(name, n, ".py.debug_pkl") ||
 	    holds(name, n, "/code/__torch__"))
@@ -125,7 +130,7 @@ int torch_probe(const struct ferry_probe *probe)
 	struct traits t;
 
 	judge(probe, &t);
-	if (!t.zip && !(t.ends && t.save))
+	if ((!t.zip && !(t.ends && t.save)) || t.program)
 		return 0;
 	if (t.script || t.other)
 		return t.save ? 50 : 0;
@@ -141,7 +146,19 @@ int torch_script_probe(const struct ferry_probe *probe)
 	struct traits t;
 
 	judge(probe, &t);
-	return (t.zip || t.ends) && t.script && !t.other ? 100 : 0;
+	return (t.zip || t.ends) && t.script && !t.other && !t.program ?
+	       100 : 0;
+}
+
+int torch_export_probe(const struct ferry_probe *probe)
+{
+	static const char *const suffixes[] = { ".pt2", NULL };
+	struct traits t;
+
+	judge(probe, &t);
+	if (!t.zip && !t.ends)
+		return 0;
+	return t.program ? 100 : has_suffix(probe, suffixes) ? 60 : 0;
 }
 
 /* ---- the stream -------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
  * What torch.save() and torch.jit.save() wrote: the zip archive of 1.6 and
  * later, the stream of pickles before it, the tar of the first releases, and
- * TorchScript archives.
+ * TorchScript archives; and the weights in torch.export.save()'s.
  *
  * Each function is a callback of struct ferry_format (ferry/sys/plugin.h),
  * whose words hold here.  Sources of facts: doc/formats/torch.md, torch-legacy.md,
@@ -43,6 +43,17 @@ int torch_write(struct ferry_document *doc, struct ferry_output *output,
 int torch_losses(struct ferry_document *doc,
 		 const struct ferry_options *options,
 		 struct ferry_findings *out, struct ferry_error *err);
+
+/* ---- programs ---------------------------------------------------------- */
+
+/*
+ * What torch.export.save() wrote (.pt2): a DICT of "state_dict" and, if there
+ * are any, "constants", both by name; of several models, a DICT of such by the
+ * model's name.  The program is not read, and a finding says so.
+ */
+int torch_export_probe(const struct ferry_probe *probe);
+int torch_export_read(const struct ferry_input *in, struct ferry_document *doc,
+		      struct ferry_error *err);
 
 /* ---- the stream and the tar -------------------------------------------- */
 

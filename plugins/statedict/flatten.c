@@ -157,6 +157,22 @@ static int walk_script(struct flattening *f, struct ferry_value *v,
 	return rc;
 }
 
+/* Of a frozen module nothing is left but the constants of its code: the names
+ * that they had are gone. */
+static int add_constants(struct flattening *f, const struct ferry_value *v)
+{
+	struct ferry_value *constants = ferry_dict_get(state_of(v),
+						       "CONSTANTS");
+	int rc;
+
+	if (!constants)
+		return 0;
+	ferry_buffer_add_str(&f->name, "CONSTANTS");
+	rc = add_tensors(f, constants, NULL);
+	f->name.n = 0;
+	return rc;
+}
+
 static int start(struct flattening *f, struct ferry_store *store,
 		 struct ferry_error *err)
 {
@@ -176,6 +192,8 @@ int flatten_module(struct ferry_store *store, struct ferry_value *module,
 	if (!rc)
 		rc = is_script(module) ? walk_script(&f, module, 0) :
 		     walk_module(&f, module, 0);
+	if (!rc && is_script(module) && !f.out->u.dict.n)
+		rc = add_constants(&f, module);
 	ferry_buffer_release(&f.name);
 	if (!rc)
 		*out = f.out;

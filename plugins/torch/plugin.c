@@ -10,6 +10,7 @@ static const char *const suffixes[] = {
 };
 static const char *const no_suffixes[] = { NULL };
 static const char *const script_suffixes[] = { ".ptl", NULL };
+static const char *const export_suffixes[] = { ".pt2", NULL };
 
 static const struct ferry_format torch_format = {
 	.struct_size = sizeof(torch_format),
@@ -43,6 +44,19 @@ static const struct ferry_format script_format = {
 	.scan = torch_scan,
 };
 
+static const struct ferry_format export_format = {
+	.struct_size = sizeof(export_format),
+	.name = "torch-export",
+	.title = "torch.export program",
+	.suffixes = export_suffixes,
+	.flags = FERRY_FORMAT_NESTED | FERRY_FORMAT_SHARED |
+		 FERRY_FORMAT_STRIDED | FERRY_FORMAT_OBJECTS |
+		 FERRY_FORMAT_TENSORS,
+	.probe = torch_export_probe,
+	.read = torch_export_read,
+	.verify = torch_verify,
+};
+
 static const struct ferry_format legacy_format = {
 	.struct_size = sizeof(legacy_format),
 	.name = "torch-legacy",
@@ -73,6 +87,7 @@ static const struct ferry_format tar_format = {
 static const struct ferry_format *const formats[] = {
 	&torch_format,
 	&script_format,
+	&export_format,
 	&legacy_format,
 	&tar_format,
 	NULL,

@@ -65,6 +65,24 @@ status 0
 run diff "$corpus/large_view.pt" small.pt
 status 0
 
+# A frozen module has constants in the place of its weights.
+run convert --weights "$corpus/script_frozen.pt" f.safetensors
+status 0
+run inspect --tensors f.safetensors
+out CONSTANTS.c0
+
+# The weights of a program; the program itself is a loss.
+run convert "$corpus/export.pt2" e.safetensors
+status 3
+err 'program: '
+absent e.safetensors
+run convert --weights "$corpus/export.pt2" e.safetensors
+status 0
+run convert --allow-loss=program "$corpus/export.pt2" e.pt
+status 0
+run verify "$corpus/export.pt2"
+status 0
+
 run scan --strict "$corpus/refused.pt"
 status 4
 run inspect "$corpus/refused.pt"

@@ -65,6 +65,7 @@ static void probe(const uint8_t *data, size_t size)
 	p.tail = data + size - p.ntail;
 	torch_probe(&p);
 	torch_script_probe(&p);
+	torch_export_probe(&p);
 	torch_legacy_probe(&p);
 	torch_tar_probe(&p);
 }
@@ -77,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ferry_source_from_memory(&in.source, data, size, "fuzz", NULL))
 		return 0;
 	read_and_write(&in, torch_read, size & 1);
+	read_and_write(&in, torch_export_read, size & 1);
 	read_and_write(&in, torch_legacy_read, false);
 	read_and_write(&in, torch_tar_read, false);
 	scan(&in, torch_scan);

@@ -92,6 +92,40 @@ def saved_by_new():
     scripted = torch.jit.script(net())
     scripted.save(path("script.pt"))
     torch.jit.freeze(scripted).save(path("script_frozen.pt"))
+    saved_by_export()
+
+
+class Tied(Net):
+    """Two names of one weight, a view, a buffer and a constant."""
+    def __init__(self):
+        super().__init__()
+        self.tied = self.fc.weight
+        self.register_buffer("row", torch.arange(4.0)[1:3])
+        self.scale = torch.tensor([2.0, 4.0])
+
+    def forward(self, x):
+        y = self.bn(self.fc(x)) * self.scale + self.row
+        return y @ self.tied
+
+
+def saved_by_export():
+    m = Tied().eval()
+    m.load_state_dict(net().state_dict(), strict=False)
+    m.load_state_dict({"row": torch.tensor([1.0, 2.0])}, strict=False)
+    program = torch.export.export(m, (torch.ones(4, 3),))
+    torch.export.save(program, path("export.pt2"))
+
+    def saved(value):
+        b = io.BytesIO()
+        torch.save(value, b)
+        return b.getvalue()
+    # The records of torch 2.1 to 2.7.
+    pack("export_old.pt2", [
+        ("serialized_exported_program.json", b"{}"),
+        ("serialized_state_dict.pt", saved(program.state_dict)),
+        ("serialized_constants.pt", saved(program.constants)),
+        ("serialized_example_inputs.pt", saved(program.example_inputs)),
+        ("version", b"8.1")], prefix="")
 
 
 def saved_by_old():

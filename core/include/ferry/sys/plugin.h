@@ -133,8 +133,9 @@ struct ferry_format {
 
 	/* Fill doc (empty, with a store and findings): root, about; the core
 	 * sets format and calls ferry_document_check().  WARNINGs of the kinds
-	 * "sidecar", "stale-document" and "records" tell what the file has and
-	 * the document has not: they are losses of every output. */
+	 * "sidecar", "stale-document", "records" and "program" tell what the
+	 * file has and the document has not: they are losses of every output
+	 * ("program" not of --weights and --select). */
 	const struct ferry_option_spec *read_options;
 	int (*read)(const struct ferry_input *in, struct ferry_document *doc,
 		    struct ferry_error *err);
