@@ -3,6 +3,8 @@ core_libferry_la_SOURCES += \
 	core/io/commit.c \
 	core/io/crc32.c \
 	core/io/descriptor.c \
+	core/io/directory.c \
+	core/io/directory.h \
 	core/io/inflate.c \
 	core/io/output.c \
 	core/io/output.h \

@@ -3,6 +3,7 @@
 
 #include "core/registry/registry.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,11 +12,11 @@ static int ask(const struct ferry_known *row, struct ferry_document *doc,
 	       struct ferry_error *err)
 {
 	const struct ferry_artifact_type *t = row->type;
+	char name[NAME_MAX + 1];
 
+	ferry__directory_name(path, name);
 	memset(match, 0, sizeof(*match));
-	return ferry__callback_result(t->recognise(doc,
-						   ferry__base_name(path),
-						   match),
+	return ferry__callback_result(t->recognise(doc, name, match),
 				      "recognise", t->name, err);
 }
 

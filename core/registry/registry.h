@@ -62,7 +62,7 @@ int ferry__schema_dirs(struct ferry_store *store, const char *given,
  * some already. */
 int ferry__store_know(struct ferry_store *store, const struct ferry_session *s,
 		      struct ferry_error *err);
-/* open.c: a relative path without "." and ".." that names something. */
+/* input.c: a relative path without "." and ".." that names something. */
 bool ferry__stays_inside(const char *name);
 /* model.c: the rule files below the schema directories. */
 int ferry__load_models(struct ferry_session *s, struct ferry_error *err);
@@ -102,6 +102,7 @@ struct ferry__reading {
 	struct ferry_output *output;
 	struct ferry_findings *proof;	/* NULL: no check of the content */
 	struct ferry_work *work;	/* of the check */
+	unsigned depth;		/* documents being read that led here */
 };
 
 int ferry__read_document(struct ferry_session *s, const char *path,
@@ -111,6 +112,13 @@ int ferry__read_document(struct ferry_session *s, const char *path,
 int ferry__identify(struct ferry_session *s, struct ferry_source *src,
 		    const char *path, const struct ferry_known **out,
 		    struct ferry_error *err);
+struct ferry_directory;
+int ferry__identify_directory(struct ferry_session *s,
+			      const struct ferry_directory *d,
+			      const char *path, const struct ferry_known **out,
+			      struct ferry_error *err);
+bool ferry__reads_directories(const struct ferry_known *format);
+bool ferry__any_directory_format(const struct ferry_session *s);
 /* diagnose.c: always an error, UNSUPPORTED or MALFORMED.  `certain` when one of
  * the signatures took it. */
 int ferry__diagnose(struct ferry_session *s, const struct ferry_probe *probe,
@@ -124,6 +132,9 @@ int ferry__diagnose_directory(struct ferry_session *s, const char *path,
 /* A callback broke its contract, or failed: its code, with *err filled. */
 int ferry__callback_result(int rc, const char *what, const char *name,
 			   struct ferry_error *err);
+/* The last component of a path, less the slashes at its end; "" for those that
+ * tell nothing ("..").  What is too long is cut; cap NAME_MAX + 1. */
+void ferry__directory_name(const char *path, char *out);
 /* The last component of a path. */
 const char *ferry__base_name(const char *path);
 

@@ -3,6 +3,8 @@
 
 #include "core/registry/registry.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,4 +200,17 @@ const char *ferry__base_name(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+void ferry__directory_name(const char *path, char *out)
+{
+	size_t n = strlen(path), at;
+
+	while (n && path[n - 1] == '/')
+		n--;
+	for (at = n; at && path[at - 1] != '/'; at--)
+		;
+	snprintf(out, NAME_MAX + 1, "%.*s", (int)(n - at), path + at);
+	if (!strcmp(out, ".") || !strcmp(out, ".."))
+		*out = '\0';
 }

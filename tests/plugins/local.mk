@@ -7,6 +7,7 @@ MOCK_LDFLAGS = \
 	$(NULL)
 
 check_LTLIBRARIES += \
+	tests/plugins/mock_bundle.la \
 	tests/plugins/mock_chain.la \
 	tests/plugins/mock_code.la \
 	tests/plugins/mock_edit.la \
@@ -28,6 +29,10 @@ check_LTLIBRARIES += \
 	tests/plugins/mock_tie.la \
 	tests/plugins/mock_tree.la \
 	$(NULL)
+
+tests_plugins_mock_bundle_la_SOURCES = tests/plugins/mock_bundle.c tests/plugins/mock.h
+tests_plugins_mock_bundle_la_LDFLAGS = $(MOCK_LDFLAGS)
+tests_plugins_mock_bundle_la_LIBADD = core/libferry.la
 
 tests_plugins_mock_chain_la_SOURCES = tests/plugins/mock_chain.c tests/plugins/mock.h
 tests_plugins_mock_chain_la_LDFLAGS = $(MOCK_LDFLAGS)
