@@ -1,4 +1,5 @@
 CLI_TESTS += \
+	tests/cli/average.sh \
 	tests/cli/bad_input.sh \
 	tests/cli/compare.sh \
 	tests/cli/convert.sh \
