@@ -20,6 +20,7 @@ for file in "$corpus"/*.pt; do
 		orderly
 	done
 	first=$got
+	cp "$err" .t/first
 	run inspect --json --depth=20 "$file"
 	orderly
 	json
@@ -36,7 +37,8 @@ for file in "$corpus"/*.pt; do
 		absent "$name.out.pt"
 		continue
 	fi
-	[ "$first" -eq 0 ] || fail 'converted what could not be read'
+	[ "$first" -eq 0 ] ||
+		fail "converted what inspect refused ($first): $(cat .t/first)"
 	run diff "$file" "$name.out.pt"
 	status 0
 	run diff --strict "$file" "$name.out.pt"
