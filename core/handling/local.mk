@@ -8,12 +8,28 @@ core_libferry_la_SOURCES += \
 	core/handling/pattern.h \
 	core/handling/rules.c \
 	core/handling/rules.h \
+	core/handling/schema.c \
+	core/handling/schema.h \
+	core/handling/schema_check.c \
+	core/handling/schema_find.c \
+	core/handling/schema_formula.c \
+	core/handling/schema_formula.h \
+	core/handling/schema_load.c \
+	core/handling/schema_loader.h \
+	core/handling/schema_unroll.c \
 	core/handling/yaml_file.c \
 	core/handling/yaml_file.h \
 	$(NULL)
 
-UNIT_TESTS += tests/unit/test_handling
+UNIT_TESTS += \
+	tests/unit/test_handling \
+	tests/unit/test_schema \
+	$(NULL)
 
 tests_unit_test_handling_SOURCES = tests/unit/test_handling.c
 tests_unit_test_handling_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_handling_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
+tests_unit_test_schema_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_schema_LDADD = core/libferry.la $(CRITERION_LIBS)

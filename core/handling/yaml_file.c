@@ -9,34 +9,28 @@
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/source.h>
 
-static int read_file(const char *path, char **out, size_t *n,
-		     struct ferry_error *err)
+static int read_source(struct ferry_source *src, const char *path, char **out,
+		       size_t *n, struct ferry_error *err)
 {
-	struct ferry_source *src;
 	char *data;
-	int rc = ferry_source_open_file(&src, path, err);
+	int rc;
 
-	if (rc)
+	if (src->nbytes > FERRY__YAML_MOST)
+		return ferry_fail(err, FERRY_LIMIT, "yaml", FERRY_NO_OFFSET,
+				  "%s has %llu bytes; a data file may have %u",
+				  path, (unsigned long long)src->nbytes,
+				  FERRY__YAML_MOST);
+	data = ferry_alloc((size_t)src->nbytes + 1);
+	if (!data)
+		return ferry_fail_nomem(err, "a data file");
+	rc = ferry_source_read(src, data, 0, (size_t)src->nbytes, err);
+	if (rc) {
+		ferry_alloc_free(data);
 		return rc;
-	data = NULL;
-	if (src->nbytes > FERRY__YAML_MOST) {
-		rc = ferry_fail(err, FERRY_LIMIT, "yaml", FERRY_NO_OFFSET,
-				"%s has %llu bytes; a data file may have %u",
-				path, (unsigned long long)src->nbytes,
-				FERRY__YAML_MOST);
-	} else {
-		data = ferry_alloc((size_t)src->nbytes + 1);
-		rc = data ? ferry_source_read(src, data, 0,
-					      (size_t)src->nbytes, err) :
-			    ferry_fail_nomem(err, "a data file");
 	}
 	*n = (size_t)src->nbytes;
-	ferry_source_unref(src);
-	if (rc)
-		ferry_alloc_free(data);
-	else
-		*out = data;
-	return rc;
+	*out = data;
+	return 0;
 }
 
 static int parse_failure(const yaml_parser_t *parser, const char *path,
@@ -59,13 +53,93 @@ static int parse_failure(const yaml_parser_t *parser, const char *path,
 int ferry__yaml_load(struct ferry__yaml *out, const char *path,
 		     struct ferry_error *err)
 {
-	yaml_parser_t parser;
-	char *data;
-	size_t n;
-	int rc = read_file(path, &data, &n, err);
+	struct ferry_source *src;
+	int rc = ferry_source_open_file(&src, path, err);
 
 	if (rc)
 		return rc;
+	rc = ferry__yaml_read(out, src, path, err);
+	ferry_source_unref(src);
+	return rc;
+}
+
+/* One event of the look ahead; 1: it was the last. */
+static int look_at(yaml_parser_t *parser, const char *path, unsigned *depth,
+		   unsigned *anchors, struct ferry_error *err)
+{
+	yaml_event_t event;
+	size_t line, column;
+	bool last;
+
+	if (!yaml_parser_parse(parser, &event))
+		return parse_failure(parser, path, err);
+	line = event.start_mark.line + 1;
+	column = event.start_mark.column + 1;
+	last = event.type == YAML_STREAM_END_EVENT;
+	switch (event.type) {
+	case YAML_SEQUENCE_START_EVENT:
+		++*depth;
+		*anchors += event.data.sequence_start.anchor != NULL;
+		break;
+	case YAML_MAPPING_START_EVENT:
+		++*depth;
+		*anchors += event.data.mapping_start.anchor != NULL;
+		break;
+	case YAML_SCALAR_EVENT:
+		*anchors += event.data.scalar.anchor != NULL;
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		--*depth;
+		break;
+	default:
+		break;
+	}
+	yaml_event_delete(&event);
+	if (*depth > FERRY__YAML_DEPTH || *anchors > FERRY__YAML_ANCHORS)
+		return ferry_fail(err, FERRY_LIMIT, "yaml", FERRY_NO_OFFSET,
+				  "%s line %zu column %zu: more than %d %s",
+				  path, line, column,
+				  *depth > FERRY__YAML_DEPTH ?
+				  FERRY__YAML_DEPTH : FERRY__YAML_ANCHORS,
+				  *depth > FERRY__YAML_DEPTH ?
+				  "levels of nesting" : "anchors");
+	return last;
+}
+
+/* libyaml takes quadratic time over nesting and anchors: a look ahead makes
+ * sure that there are few. */
+static int look_ahead(const char *data, size_t n, const char *path,
+		      struct ferry_error *err)
+{
+	unsigned depth = 0, anchors = 0;
+	yaml_parser_t parser;
+	int rc = 0;
+
+	if (!yaml_parser_initialize(&parser))
+		return ferry_fail_nomem(err, "a data file");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)data, n);
+	while (!rc)
+		rc = look_at(&parser, path, &depth, &anchors, err);
+	yaml_parser_delete(&parser);
+	return rc < 0 ? rc : 0;
+}
+
+int ferry__yaml_read(struct ferry__yaml *out, struct ferry_source *src,
+		     const char *path, struct ferry_error *err)
+{
+	yaml_parser_t parser;
+	char *data = NULL;
+	size_t n = 0;
+	int rc = read_source(src, path, &data, &n, err);
+
+	if (rc)
+		return rc;
+	rc = look_ahead(data, n, path, err);
+	if (rc) {
+		ferry_alloc_free(data);
+		return rc;
+	}
 	if (!yaml_parser_initialize(&parser)) {
 		ferry_alloc_free(data);
 		return ferry_fail_nomem(err, "a data file");
@@ -150,20 +224,42 @@ const char *ferry__yaml_text(const yaml_node_t *node)
 	return strlen(text) == node->data.scalar.length ? text : NULL;
 }
 
-int ferry__yaml_fail(const struct ferry__yaml *y, const yaml_node_t *at,
-		     struct ferry_error *err, const char *fmt, ...)
+static int fail_at(const struct ferry__yaml *y, const yaml_node_t *at,
+		   enum ferry_code code, struct ferry_error *err,
+		   const char *fmt, va_list ap)
 {
 	char text[512];
-	va_list ap;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (!at)
-		return ferry_fail(err, FERRY_MALFORMED, "yaml",
-				  FERRY_NO_OFFSET, "%s: %s", y->path, text);
-	return ferry_fail(err, FERRY_MALFORMED, "yaml", at->start_mark.index,
+		return ferry_fail(err, code, "yaml", FERRY_NO_OFFSET, "%s: %s",
+				  y->path, text);
+	return ferry_fail(err, code, "yaml", at->start_mark.index,
 			  "%s line %zu column %zu: %s", y->path,
 			  at->start_mark.line + 1, at->start_mark.column + 1,
 			  text);
+}
+
+int ferry__yaml_fail(const struct ferry__yaml *y, const yaml_node_t *at,
+		     struct ferry_error *err, const char *fmt, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = fail_at(y, at, FERRY_MALFORMED, err, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+int ferry__yaml_limit(const struct ferry__yaml *y, const yaml_node_t *at,
+		      struct ferry_error *err, const char *fmt, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = fail_at(y, at, FERRY_LIMIT, err, fmt, ap);
+	va_end(ap);
+	return rc;
 }

@@ -7,17 +7,23 @@
 #include <yaml.h>
 
 #include <ferry/error.h>
+#include <ferry/sys/source.h>
 
 #define FERRY__YAML_MOST (16u << 20)	/* bytes of a data file */
+#define FERRY__YAML_DEPTH 64		/* levels of nesting in it */
+#define FERRY__YAML_ANCHORS 1000
 
 struct ferry__yaml {
 	yaml_document_t document;
 	const char *path;	/* borrowed */
 };
 
-/* MALFORMED with line and column; LIMIT above FERRY__YAML_MOST. */
+/* MALFORMED with line and column; LIMIT above what these say. */
 int ferry__yaml_load(struct ferry__yaml *out, const char *path,
 		     struct ferry_error *err);
+/* As load; messages call the source `path` (borrowed). */
+int ferry__yaml_read(struct ferry__yaml *out, struct ferry_source *src,
+		     const char *path, struct ferry_error *err);
 void ferry__yaml_release(struct ferry__yaml *y);
 
 /* NULL for an empty document. */
@@ -39,6 +45,10 @@ const char *ferry__yaml_text(const yaml_node_t *node);
 /* MALFORMED: "<path> line L column C: ...". */
 int ferry__yaml_fail(const struct ferry__yaml *y, const yaml_node_t *at,
 		     struct ferry_error *err, const char *fmt, ...)
+	FERRY_PRINTF(4, 5);
+/* As fail, with LIMIT. */
+int ferry__yaml_limit(const struct ferry__yaml *y, const yaml_node_t *at,
+		      struct ferry_error *err, const char *fmt, ...)
 	FERRY_PRINTF(4, 5);
 
 #endif

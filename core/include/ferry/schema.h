@@ -12,9 +12,14 @@
  *	      - {name: "layers.{i}.weight", shape: ["i == 0 ? E : 2*E", E]}
  *	  - {name: extra, shape: [E], optional: true}
  *
+ * `base: FILE` builds on another file, whose dimensions this one's change and
+ * whose tensors come first; a dimension without a value must be given then.
+ *
  * A formula has integers, names, + - * / (exact: a remainder is an error) %,
  * comparisons, ?: and parentheses.  "{i}" in a name is a formula too.  The order
  * of tensors is part of the schema; whether it matters is the checker's choice.
+ * doc/schemas.md has all of it, with the limits.
+ *
  * A schema is data: a file in the schema directories found by its name
  * (caiman/base is caiman/tensors/base.yaml or caiman/base.yaml), or a user's.
  *
@@ -32,7 +37,8 @@ struct ferry_store;
 struct ferry_tensor_schema;
 
 /* dims: "NAME=INTEGER" that take the place of the file's; an unknown name is
- * MISUSE.  MALFORMED with line and column; LIMIT above a million tensors. */
+ * MISUSE, and a base file that is not beside this one is sought in the
+ * environment's schema directories.  MALFORMED with line and column; LIMIT above a million tensors. */
 FERRY_API int ferry_tensor_schema_load(struct ferry_tensor_schema **out,
 				       const char *path,
 				       const char *const *dims, size_t n_dims,
@@ -79,7 +85,8 @@ enum ferry_schema_flags {
 
 /*
  * Compare weights with a schema.  VIOLATIONs: code "missing", "unexpected",
- * "shape", "dtype", "order"; path is the tensor's name.  Returns 1 when they fit,
+ * "shape", "dtype", "order" (the first one only); path is the tensor's name.
+ * What is no tensor is left alone.  Returns 1 when they fit,
  * 0 when not, or a negative ferry_code.
  */
 FERRY_API int ferry_tensor_schema_check(const struct ferry_tensor_schema *s,
