@@ -493,9 +493,10 @@ static int note_shared(const struct writing *w, struct ferry_findings *out)
 	if (!shared)
 		return 0;
 	return ferry_findings_add(out, FERRY_NOTE, "shared", "",
-				  FERRY_NO_OFFSET, "%zu names share storages: "
-				  "each is written in full, and ferry ties "
-				  "them again on reading", shared);
+				  FERRY_NO_OFFSET, "%zu name%s a storage with "
+				  "another: each is written in full, and ferry "
+				  "ties them again on reading", shared,
+				  shared == 1 ? " shares" : "s share");
 }
 
 int npz_losses(struct ferry_document *doc,

@@ -463,9 +463,10 @@ static int warn_of_records(struct reader *r, const struct ferry_value *dict)
 {
 	if (ferry_findings_add(r->doc->findings, FERRY_WARNING, "records",
 			       r->name, FERRY_NO_OFFSET, "array of records is "
-			       "read as a dict of its %u fields, each an array "
+			       "read as a dict of its %u field%s, each an array "
 			       "by itself: nothing says that they were one",
-			       dict->u.dict.n))
+			       dict->u.dict.n,
+			       dict->u.dict.n == 1 ? "" : "s"))
 		return ferry_fail_nomem(r->err, "a finding");
 	return 0;
 }

@@ -275,8 +275,9 @@ static int check_map(const struct st_files *files,
 	if (!missing)
 		return 0;
 	return ferry_fail(err, FERRY_MALFORMED, ORIGIN, FERRY_NO_OFFSET,
-			  "index names %zu tensors that are not in the shard "
-			  "it says: %s%s (the first in %s)", missing, names,
+			  "index names %zu tensor%s not in the shard it "
+			  "says: %s%s (the first in %s)", missing,
+			  missing == 1 ? " that is" : "s that are", names,
 			  missing > LISTED ? ", ..." : "", show(file, first));
 }
 

@@ -56,15 +56,17 @@ static int note_storages(const struct st_inventory *inv,
 	if (!rc && more)
 		rc = ferry_findings_add(out, FERRY_NOTE, "repeated-data", "",
 					FERRY_NO_OFFSET,
-					"%" PRIu64 " bytes are stored more "
+					"%" PRIu64 " byte%s stored more "
 					"than once, for tensors that overlap "
-					"or are expanded", more);
+					"or are expanded", more,
+					more == 1 ? " is" : "s are");
 	if (!rc && unreached)
 		rc = ferry_findings_add(out, FERRY_NOTE, "unreached-bytes",
 					wasteful, FERRY_NO_OFFSET,
-					"%" PRIu64 " bytes of storages that no "
-					"tensor looks at are not stored%s",
-					unreached, cut ? "; storages of which "
+					"%" PRIu64 " byte%s of storages that no "
+					"tensor looks at %s not stored%s",
+					unreached, unreached == 1 ? "" : "s",
+					unreached == 1 ? "is" : "are", cut ? "; storages of which "
 					"hardly anything is looked at become "
 					"shorter" : " and read back as zeros");
 	return rc;

@@ -161,9 +161,9 @@ int st_header_make(struct st_item **items, size_t n, const char *metadata,
 		return rc;
 	if (data - ST_LENGTH_BYTES > ST_MAX_HEADER)
 		return ferry_fail(err, FERRY_LIMIT, ORIGIN, FERRY_NO_OFFSET,
-				  "header of %zu tensors has %" PRIu64
+				  "header of %zu tensor%s has %" PRIu64
 				  " bytes, the format's limit is %d; write "
-				  "shards (--shard-size)", n,
+				  "shards (--shard-size)", n, n == 1 ? "" : "s",
 				  data - ST_LENGTH_BYTES, ST_MAX_HEADER);
 	pad = ferry_buffer_extend(out, (size_t)data - (out->n - start));
 	if (!pad)

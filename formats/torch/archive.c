@@ -67,8 +67,9 @@ static int fail_kind(const struct torch_archive *a, struct ferry_error *err)
 					  FERRY_NO_OFFSET, "%s", kinds[i].text);
 	}
 	return ferry_fail(err, FERRY_MALFORMED, "torch", FERRY_NO_OFFSET,
-			  "zip archive of %zu records has no %s: not a "
-			  "checkpoint", zip_count(a->zip), MAIN_RECORD);
+			  "zip archive of %zu record%s has no %s: not a "
+			  "checkpoint", zip_count(a->zip),
+			  zip_count(a->zip) == 1 ? "" : "s", MAIN_RECORD);
 }
 
 static int fail_two(const struct zip_member *x, const struct zip_member *y,
@@ -194,9 +195,10 @@ static int warn_lenient(struct torch_archive *a, struct ferry_source *src,
 				       "refuses this file");
 	else if (outside)
 		r = ferry_findings_add(findings, FERRY_WARNING, "folder", "",
-				       FERRY_NO_OFFSET, "%zu records lie "
-				       "outside the checkpoint's folder: torch "
-				       "itself refuses this file", outside);
+				       FERRY_NO_OFFSET, "%zu record%s outside "
+				       "the checkpoint's folder: torch itself "
+				       "refuses this file", outside,
+				       outside == 1 ? " lies" : "s lie");
 	if (!r && !ferry_source_read(src, head, 0, sizeof(head), NULL) &&
 	    ferry_le32(head) != UINT32_C(0x04034b50))
 		r = ferry_findings_add(findings, FERRY_WARNING, "embedded", "",

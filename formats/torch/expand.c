@@ -242,28 +242,33 @@ int torch_expander_report(const struct torch_expander *x, bool losses,
 
 	if (x->n_newer)
 		r = ferry_findings_add(out, FERRY_NOTE, "newer-torch", "",
-				       FERRY_NO_OFFSET, "%llu storages are "
+				       FERRY_NO_OFFSET, "%llu storage%s "
 				       "written as plain bytes: torch 2.1 and "
-				       "later load them",
-				       (unsigned long long)x->n_newer);
+				       "later load that",
+				       (unsigned long long)x->n_newer,
+				       x->n_newer == 1 ? " is" : "s are");
 	if (!r && losses && x->n_persistent)
 		r = ferry_findings_add(out, FERRY_WARNING, "persistent-id", "",
-				       FERRY_NO_OFFSET, "%llu persistent ids "
-				       "mean nothing to torch.load",
-				       (unsigned long long)x->n_persistent);
+				       FERRY_NO_OFFSET, "%llu persistent id%s "
+				       "nothing to torch.load",
+				       (unsigned long long)x->n_persistent,
+				       x->n_persistent == 1 ? " means" :
+							      "s mean");
 	if (!r && losses && x->n_unquantized)
 		r = ferry_findings_add(out, FERRY_WARNING, "quantizer", "",
 				       FERRY_NO_OFFSET, "%llu quantised "
-				       "tensors have no quantizer: torch can't "
-				       "rebuild them",
-				       (unsigned long long)x->n_unquantized);
+				       "tensor%s no quantizer: torch can't "
+				       "rebuild that",
+				       (unsigned long long)x->n_unquantized,
+				       x->n_unquantized == 1 ? " has" :
+							       "s have");
 	if (!r && losses && x->n_script)
 		r = ferry_findings_add(out, FERRY_WARNING, "torchscript", "",
-				       FERRY_NO_OFFSET, "%llu objects are of "
-				       "classes whose code is in the "
-				       "TorchScript archive: torch.load can't "
-				       "make them",
-				       (unsigned long long)x->n_script);
+				       FERRY_NO_OFFSET, "%llu object%s of a "
+				       "class whose code is in the TorchScript "
+				       "archive: torch.load can't make that",
+				       (unsigned long long)x->n_script,
+				       x->n_script == 1 ? " is" : "s are");
 	return r ? fail_nomem(err) : 0;
 }
 

@@ -492,9 +492,10 @@ static int read_archive(struct export *x)
 		if (!old)
 			return ferry_fail(x->err, FERRY_MALFORMED,
 					  "torch-export", FERRY_NO_OFFSET,
-					  "zip archive of %zu records has no "
+					  "zip archive of %zu record%s has no "
 					  "archive_format: not a program of "
-					  "torch.export", zip_count(x->zip));
+					  "torch.export", zip_count(x->zip),
+					  zip_count(x->zip) == 1 ? "" : "s");
 	}
 	rc = check_byteorder(x);
 	if (!rc)

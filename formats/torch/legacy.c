@@ -277,8 +277,10 @@ static int read_storages(struct stream *s, struct ferry_error *err)
 	if (s->at < s->src->nbytes &&
 	    ferry_findings_add(s->doc->findings, FERRY_WARNING,
 			       "trailing-bytes", "", s->at,
-			       "%llu bytes follow the last storage",
-			       (unsigned long long)(s->src->nbytes - s->at)))
+			       "%llu byte%s the last storage",
+			       (unsigned long long)(s->src->nbytes - s->at),
+			       s->src->nbytes - s->at == 1 ? " follows" :
+							     "s follow"))
 		return fail_nomem(err);
 	return 0;
 }

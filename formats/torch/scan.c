@@ -54,16 +54,23 @@ static int set_releases(struct scan *s, struct ferry_value *dict,
 
 /* ---- one pickle -------------------------------------------------------- */
 
-/* Borrowed text of a STRING of the pickle scanner's, NUL-terminated. */
+/* Borrowed text of a STRING of the pickle scanner's, with NUL as \0: no name
+ * that has one is any that a loader or a list here knows. */
 static char *text_of(struct scan *s, const struct ferry_value *dict,
 		     const char *key)
 {
 	const struct ferry_value *v = ferry_dict_get(dict, key);
+	struct ferry_buffer b = FERRY_BUFFER_INIT;
+	char *text = NULL;
 
-	if (!v || v->kind != FERRY_STRING)
-		return ferry_store_strndup(s->store, "", 0);
-	return ferry_store_strndup(s->store, v->u.s.data,
-				   (size_t)v->u.s.nbytes);
+	for (uint64_t i = 0; v && v->kind == FERRY_STRING &&
+			     i < v->u.s.nbytes; i++)
+		ferry_buffer_add(&b, v->u.s.data[i] ? v->u.s.data + i : "\\0",
+				 v->u.s.data[i] ? 1 : 2);
+	if (!b.failed)
+		text = ferry_store_strndup(s->store, b.n ? b.data : "", b.n);
+	ferry_buffer_release(&b);
+	return text;
 }
 
 /* Add what `more` counted to the same key of `dict`. */

@@ -102,8 +102,9 @@ int zip_verify(struct zip *z, struct ferry_work *work,
 	ferry_alloc_free(v.buf);
 	if (!r && v.n_without)
 		r = ferry_findings_add(out, FERRY_WARNING, "no-crc", "",
-				       FERRY_NO_OFFSET, "%zu of %zu records "
-				       "have no CRC-32: their data can't be "
-				       "proved", v.n_without, zip_count(z));
+				       FERRY_NO_OFFSET, "%zu of %zu record%s no "
+				       "CRC-32 to prove the data by",
+				       v.n_without, zip_count(z),
+				       zip_count(z) == 1 ? " has" : "s have");
 	return r == FERRY_NOMEM ? ferry_fail_nomem(err, "findings") : r;
 }

@@ -17,6 +17,31 @@ static bool begins_as_text(const uint8_t *b, size_t n)
 	return n && strchr("(]}cIFLNVS", b[0]) && b[0];
 }
 
+static size_t line(const uint8_t *b, size_t n)
+{
+	const uint8_t *end = n ? memchr(b, '\n', n) : NULL;
+
+	return end && end > b ? (size_t)(end - b) + 1 : 0;
+}
+
+/* A container and its memo entry, or a name and what is made of it: more than
+ * other texts begin with. */
+static bool is_text_pickle(const uint8_t *b, size_t n)
+{
+	size_t module, name, at;
+
+	if (n > 4 && b[0] == '(' && strchr("dlt", b[1]) && b[2] == 'p')
+		return b[3] >= '0' && b[3] <= '9' && line(b + 3, n - 3);
+	if (n < 4 || b[0] != 'c')
+		return false;
+	module = line(b + 1, n - 1);
+	name = module ? line(b + 1 + module, n - 1 - module) : 0;
+	at = 1 + module + name;
+	return name && at + 1 < n &&
+	       (b[at] == '(' || (b[at] == 'p' && b[at + 1] >= '0' &&
+				 b[at + 1] <= '9'));
+}
+
 static bool is_named_pickle(const char *name)
 {
 	static const char *const ends[] = { ".pkl", ".pickle", ".p" };
@@ -39,8 +64,11 @@ static int probe(const struct ferry_probe *p)
 	if (p->nhead > 2 && p->head[0] == 0x80 && p->head[1] >= 2 &&
 	    p->head[1] <= 5)
 		return stops ? 90 : 60;
-	return stops && begins_as_text(p->head, p->nhead) &&
-	       is_named_pickle(p->name) ? 60 : 0;
+	if (is_text_pickle(p->head, p->nhead))
+		return stops ? 80 : 60;
+	if (!begins_as_text(p->head, p->nhead) || !is_named_pickle(p->name))
+		return 0;
+	return stops ? 60 : 30;
 }
 
 static int describe(struct ferry_document *doc, unsigned protocol,
@@ -80,9 +108,9 @@ static int read_pickle(const struct ferry_input *in, struct ferry_document *doc,
 				err);
 	if (!r && end < src->nbytes &&
 	    ferry_findings_add(doc->findings, FERRY_WARNING, "trailing-bytes",
-			       "", end, "%llu bytes follow the pickle: they "
-			       "are not read",
-			       (unsigned long long)(src->nbytes - end)))
+			       "", end, "%llu byte%s behind the pickle: not "
+			       "read", (unsigned long long)(src->nbytes - end),
+			       src->nbytes - end == 1 ? " is" : "s are"))
 		r = ferry_fail_nomem(err, "findings");
 	return r ? r : describe(doc, head[0] == 0x80 ? head[1] : 0, err);
 }

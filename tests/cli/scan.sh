@@ -42,6 +42,21 @@ status 0
 out os.system
 out 'warning: the pickle breaks off: '
 
+printf 'cos\nsystem\n(S'\''touch' >text.pt
+run scan text.pt
+status 0
+out os.system
+out 'warning: the pickle breaks off: '
+run inspect text.pt
+status 1
+err 'cut short'
+
+# A NUL ends no name: OrderedDict\0x is not what a loader allows.
+printf '\200\004X\013\000\000\000collectionsX\015\000\000\000OrderedDict\000x\223.' >nul.pkl
+run scan --json nul.pkl
+status 0
+json_is scan/globals/0/weights_only refused
+
 # What ferry writes for torch is what its safe loader takes.
 pair a.safetensors
 run convert a.safetensors a.pt

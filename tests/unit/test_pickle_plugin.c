@@ -58,8 +58,12 @@ Test(pickle_plugin, knows_its_files)
 	cr_expect_eq(probe("a", "\x80\x04N.", 4), 90);
 	cr_expect_eq(probe("a", "\x80\x04N", 3), 60);
 	cr_expect_eq(probe("a", "\x80\x06N.", 4), 0);
-	cr_expect_eq(probe("a.pkl", "(dp0\n.", 6), 60);
-	cr_expect_eq(probe("a.txt", "(dp0\n.", 6), 0);
+	cr_expect_eq(probe("a.txt", "(dp0\n.", 6), 80);
+	cr_expect_eq(probe("a.txt", "(dp0\nS'a", 8), 60);
+	cr_expect_eq(probe("a.txt", "cos\nsystem\n(S'", 14), 60);
+	cr_expect_eq(probe("a.pkl", "cos\nsys", 7), 30);
+	cr_expect_eq(probe("a.txt", "config\ntrain\nlr: 1\n.", 21), 0);
+	cr_expect_eq(probe("a.txt", "(a list) of things.", 19), 0);
 	cr_expect_eq(probe("a.PKL", "I1\n.", 4), 60);
 	cr_expect_eq(probe("a.pkl", "", 0), 0);
 	cr_expect_eq(probe("a.pkl", stream, sizeof(stream) - 1), 0);
