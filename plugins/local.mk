@@ -1,4 +1,5 @@
 include plugins/json/local.mk
+include plugins/ksuit/local.mk
 include plugins/numpy/local.mk
 include plugins/pickle/local.mk
 include plugins/safetensors/local.mk

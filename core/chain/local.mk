@@ -1,6 +1,5 @@
 core_libferry_la_SOURCES += \
 	core/chain/amount.c \
-	core/chain/average.c \
 	core/chain/call.c \
 	core/chain/call.h \
 	core/chain/dtype.c \

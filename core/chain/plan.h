@@ -49,7 +49,6 @@ struct ferry_plan {
 	size_t n_settings;
 	const struct ferry_known **conversions;	/* and edits, as they ran */
 	size_t n_conversions;
-	const struct ferry_option_spec *average_options;	/* in use */
 	struct ferry_buffer paths;	/* files read, NUL-terminated each */
 	uint64_t bytes_in, bytes_out;
 	uint64_t tensors_in;
@@ -129,9 +128,6 @@ int ferry__keep_made(struct ferry_plan *p, struct ferry_document *doc,
 
 /* route.c: conversions to job.to, and the edits around them. */
 int ferry__convert(struct ferry_plan *p, struct ferry_error *err);
-
-/* average.c: the inputs' mean, in the place of the main one. */
-int ferry__average(struct ferry_plan *p, struct ferry_error *err);
 
 /* edit.c: conversions of a type to itself. */
 bool ferry__is_edit(const struct ferry_known *c);
