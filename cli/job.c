@@ -42,6 +42,7 @@ enum {
 	NO_SYNC,
 	MAP_PATH,
 	UPGRADE,
+	EXPECT,
 	DEFAULT_NAME,
 	SET_CONFIG,
 	DELETE_CONFIG,
@@ -107,6 +108,9 @@ const struct cli_option cli_job_options[] = {
 	{ ALLOW_LOSS, "allow-loss", 0, "[KIND,...]",
 	  "go on although these kinds of content would be lost; all kinds when "
 	  "none is named" },
+	{ EXPECT, "expect", 0, "SCHEMA",
+	  "the weights are to fit this tensor schema (a name or a file), or "
+	  "those of this checkpoint" },
 	{ DEFAULT_NAME, "default-name", 0, NULL,
 	  "every operand is an input; the output lies beside the first, under "
 	  "the usual name of the type that --to names" },
@@ -307,6 +311,9 @@ static void take_word(struct cli_job *j, int id, const char *arg)
 		break;
 	case RULES:
 		j->job.rules = arg;
+		break;
+	case EXPECT:
+		j->job.expect = arg;
 		break;
 	case SELECT:
 		add(&j->select, arg);

@@ -3,6 +3,7 @@ bin_PROGRAMS += cli/ferry
 cli_ferry_SOURCES = \
 	cli/argument.c \
 	cli/argument.h \
+	cli/average.c \
 	cli/carry.c \
 	cli/carry.h \
 	cli/compare.c \
@@ -92,6 +93,7 @@ EXTRA_DIST += cli/completion/ferry
 
 dist_man1_MANS += \
 	doc/man/ferry.1 \
+	doc/man/ferry-average.1 \
 	doc/man/ferry-conversions.1 \
 	doc/man/ferry-convert.1 \
 	doc/man/ferry-diff.1 \

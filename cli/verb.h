@@ -6,6 +6,7 @@
 
 #include "cli/argument.h"
 
+extern const struct cli_verb cli_average;
 extern const struct cli_verb cli_convert;
 extern const struct cli_verb cli_conversions;
 extern const struct cli_verb cli_diff;

@@ -2,7 +2,6 @@ EXTRA_DIST += \
 	doc/architecture.md \
 	doc/adding-a-format.md \
 	doc/handling.md \
-	doc/ksuit.md \
 	doc/plugin-contract.md \
 	doc/schemas.md \
 	doc/formats \

@@ -1,5 +1,4 @@
 include plugins/json/local.mk
-include plugins/ksuit/local.mk
 include plugins/numpy/local.mk
 include plugins/pickle/local.mk
 include plugins/safetensors/local.mk

@@ -40,6 +40,8 @@ static int add_tensor(struct measure *m, const struct ferry_tensor *t)
 	if (ferry_map_get(&m->views, view, sizeof(*view), NULL))
 		return 0;
 	m->out->nbytes += ferry_tensor_nbytes(t);
+	m->out->reads += ferry_source_reads(t->storage->source,
+					    ferry_tensor_nbytes(t));
 	return ferry_map_put(&m->views, view, sizeof(*view), 0);
 }
 
@@ -50,8 +52,11 @@ static void add_storage(struct measure *m, const struct ferry_storage *st)
 	if (!st || st->id > m->n_storages)
 		return;
 	bit = UINT64_C(1) << (st->id & 63);
-	if (!(m->storages[st->id >> 6] & bit))
+	if (!(m->storages[st->id >> 6] & bit)) {
 		m->out->storage_nbytes += st->nbytes;
+		m->out->storage_reads += ferry_source_reads(st->source,
+							    st->nbytes);
+	}
 	m->storages[st->id >> 6] |= bit;
 }
 

@@ -15,7 +15,6 @@ static int describe_read(struct ferry_plan *p, const struct ferry__input *in,
 
 	if (rc)
 		return rc;
-	p->bytes_in += amount.storage_nbytes;
 	p->tensors_in += amount.tensors;
 	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
 	return ferry__add_step(p, "read", in->format->name, err,
@@ -199,8 +198,9 @@ static int take_with(struct ferry_plan *p, const char *text,
 int ferry__read_inputs(struct ferry_plan *p, struct ferry_error *err)
 {
 	const struct ferry_job *job = &p->job;
-	const char *from = job->n_select ? NULL : job->from;
+	const char *from = job->n_select && !job->average ? NULL : job->from;
 	struct ferry__input *in;
+	bool main;
 	int rc = 0;
 
 	if (!job->n_inputs)
@@ -213,11 +213,12 @@ int ferry__read_inputs(struct ferry_plan *p, struct ferry_error *err)
 	memset(p->inputs, 0, (job->n_inputs + job->n_with) *
 	       sizeof(*p->inputs));
 	for (size_t i = 0; i < job->n_inputs && !rc; i++) {
+		main = !i || job->average;
 		in = &p->inputs[p->n_inputs++];
 		in->path = job->inputs[i];
-		rc = read_input(p, in, i ? NULL : job->from_format, err);
+		rc = read_input(p, in, main ? job->from_format : NULL, err);
 		if (!rc)
-			rc = recognise_input(p, in, i ? NULL : from, err);
+			rc = recognise_input(p, in, main ? from : NULL, err);
 	}
 	for (size_t i = 0; i < job->n_with && !rc; i++)
 		rc = take_with(p, job->with[i], &p->inputs[p->n_inputs++], err);
@@ -382,5 +383,6 @@ int ferry__select(struct ferry_plan *p, struct ferry_error *err)
 			     "several", err, "%s: of kind %s", shown,
 			     ferry_kind_name(root->kind));
 	ferry_buffer_release(&paths);
-	return rc ? rc : ferry__plan_recognise(p, p->job.from, err);
+	return rc ? rc : ferry__plan_recognise(p, p->job.average ? NULL :
+					       p->job.from, err);
 }

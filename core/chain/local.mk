@@ -1,14 +1,13 @@
 core_libferry_la_SOURCES += \
 	core/chain/amount.c \
+	core/chain/average.c \
 	core/chain/call.c \
 	core/chain/call.h \
 	core/chain/dtype.c \
 	core/chain/edit.c \
-	core/chain/hold.c \
-	core/chain/hold.h \
+	core/chain/expect.c \
 	core/chain/input.c \
 	core/chain/kept.c \
-	core/chain/member.c \
 	core/chain/named.c \
 	core/chain/plan.c \
 	core/chain/plan.h \
@@ -20,7 +19,6 @@ core_libferry_la_SOURCES += \
 	core/chain/walk.c \
 	core/chain/walk.h \
 	core/chain/weights.c \
-	core/chain/writer.c \
 	$(NULL)
 
 UNIT_TESTS += \

@@ -217,7 +217,7 @@ static int make(struct ferry_plan *p, struct ferry_error *err)
 	if (!rc)
 		rc = ferry__read_inputs(p, err);
 	if (!rc)
-		rc = ferry__choose_writer(p, err);
+		rc = ferry__average(p, err);
 	if (!rc)
 		rc = ferry__select(p, err);
 	if (!rc)

@@ -49,6 +49,7 @@ struct ferry_plan {
 	size_t n_settings;
 	const struct ferry_known **conversions;	/* and edits, as they ran */
 	size_t n_conversions;
+	const struct ferry_option_spec *average_options;	/* in use */
 	struct ferry_buffer paths;	/* files read, NUL-terminated each */
 	uint64_t bytes_in, bytes_out;
 	uint64_t tensors_in;
@@ -60,6 +61,7 @@ struct ferry__amount {
 	uint64_t nbytes;		/* laid out densely, the same part of a
 					 * storage once */
 	uint64_t storage_nbytes;
+	uint64_t reads, storage_reads;	/* of sources, for either */
 	uint64_t values;		/* leaves that are not tensors */
 };
 
@@ -129,6 +131,9 @@ int ferry__keep_made(struct ferry_plan *p, struct ferry_document *doc,
 /* route.c: conversions to job.to, and the edits around them. */
 int ferry__convert(struct ferry_plan *p, struct ferry_error *err);
 
+/* average.c: the inputs' mean, in the place of the main one. */
+int ferry__average(struct ferry_plan *p, struct ferry_error *err);
+
 /* edit.c: conversions of a type to itself. */
 bool ferry__is_edit(const struct ferry_known *c);
 /* The upgrades of the document's type, when the job wants them. */
@@ -156,6 +161,9 @@ int ferry__check_target(struct ferry_plan *p, struct ferry_error *err);
  * a loss each; UNSUPPORTED when there is none. */
 int ferry__fit_dtypes(struct ferry_plan *p, uint64_t mask, const char *holder,
 		      struct ferry_error *err);
+
+/* expect.c: the weights fit the schema that the job names, or lose. */
+int ferry__expect(struct ferry_plan *p, struct ferry_error *err);
 
 /* kept.c: what a format of tensors keeps beside the weights. */
 int ferry__note_kept(struct ferry_plan *p, struct ferry_error *err);

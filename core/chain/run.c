@@ -38,14 +38,6 @@ static int reread(struct ferry_plan *p, struct ferry_output *output,
 	struct ferry_sink *sink;
 	int rc;
 
-	if (ferry_output_directory(output)) {
-		how.output = NULL;
-		rc = ferry_output_settle(output, err);
-		return rc ? rc :
-		       ferry__read_document(p->s,
-					    ferry_output_directory(output),
-					    &how, out, err);
-	}
 	for (size_t i = 0; (sink = ferry_output_get(output, i)); i++)
 		if (sink->is_main)
 			break;
@@ -132,6 +124,20 @@ static int check_proof(const struct ferry_findings *proof,
 	return 0;
 }
 
+/* What the writer saw of the inputs' own checksums. */
+static int check_source(const struct ferry_plan *p, struct ferry_error *err)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(p->warnings, i)); i++)
+		if (!strcmp(f->code, "crc-mismatch"))
+			return ferry_fail(err, FERRY_MALFORMED, "plan",
+					  f->offset, "%s; nothing was written: "
+					  "without --verify the bytes are taken "
+					  "as they are", f->text);
+	return 0;
+}
+
 static int verify(struct ferry_plan *p, struct ferry_output *output,
 		  const struct ferry_work *how, struct ferry_error *err)
 {
@@ -148,6 +154,8 @@ static int verify(struct ferry_plan *p, struct ferry_output *output,
 	if (rc)
 		return rc;
 	rc = ferry_findings_new(&proof, err);
+	if (!rc)
+		rc = check_source(p, err);
 	if (!rc)
 		rc = reread(p, output, proof, &work, &again, err);
 	if (!rc)
@@ -235,11 +243,7 @@ int ferry_plan_run(struct ferry_plan *p,
 	rc = list_inputs(p, &inputs, &n, err);
 	if (rc)
 		return rc;
-	rc = ferry__is_directory_format(p->writer) ?
-	     ferry_output_new_directory(&output, p->job.output,
-					p->job.overwrite, inputs, n, p->s,
-					&work, err) :
-	     ferry_output_new(&output, p->job.output, p->job.overwrite, inputs,
+	rc = ferry_output_new(&output, p->job.output, p->job.overwrite, inputs,
 			      n, &work, err);
 	if (rc)
 		return rc;

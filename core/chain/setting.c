@@ -24,6 +24,8 @@ bool ferry__setting_known(const struct ferry_plan *p, const char *setting)
 		if (ferry__option_known(p->conversions[i]->conversion->options,
 					setting))
 			return true;
+	if (ferry__option_known(p->average_options, setting))
+		return true;
 	return p->writer &&
 	       ferry__option_known(p->writer->format->write_options, setting);
 }
@@ -62,6 +64,7 @@ static void list_known(const struct ferry_plan *p, struct ferry_buffer *out)
 		if (!ferry__is_edit(p->conversions[i]))
 			list_options(out, p->conversions[i]->conversion->
 				     options, p->conversions[i]->name);
+	list_options(out, p->average_options, "average");
 	list_edits(p, out);
 	if (p->writer)
 		list_options(out, p->writer->format->write_options, "writing");

@@ -6,22 +6,26 @@
 
 #include "core/chain/plan.h"
 #include "core/chain/walk.h"
+#include "core/handling/rules.h"
 
 /* Values do not fit what is no floating dtype: to be wanted, in words. */
-static int check_cast(const struct ferry_plan *p, const struct ferry_edit *edit,
-		      struct ferry_error *err)
+static int check_casts(const struct ferry_plan *p, struct ferry_error *err)
 {
-	enum ferry_dtype d = FERRY_DTYPE_NONE;
+	const struct ferry__rule *rule;
 
-	if (edit->kind == FERRY_EDIT_CAST && edit->a)
-		d = ferry_dtype_find(edit->a);
-	if (d == FERRY_DTYPE_NONE || ferry_dtype_is_float(d) ||
-	    ferry_dtype_is_complex(d) || ferry__is_allowed(p, "cast"))
-		return 0;
-	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
-			  "cast to %s truncates: casts are to floating dtypes; "
-			  "--allow-loss=cast casts all the same",
-			  ferry_dtype_name(d));
+	for (size_t i = 0; i < p->rules->n; i++) {
+		rule = &p->rules->rules[i];
+		if (rule->kind != FERRY_EDIT_CAST ||
+		    ferry_dtype_is_float(rule->dtype) ||
+		    ferry_dtype_is_complex(rule->dtype) ||
+		    ferry__is_allowed(p, "cast"))
+			continue;
+		return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+				  "rule %s truncates: casts are to floating "
+				  "dtypes; --allow-loss=cast casts all the same",
+				  rule->label);
+	}
+	return 0;
 }
 
 int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err)
@@ -32,9 +36,6 @@ int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err)
 
 	if (!job->model && !job->rules && !job->n_edits)
 		return 0;
-	for (size_t i = 0; i < job->n_edits; i++)
-		if (check_cast(p, &job->edits[i], err))
-			return FERRY_MISUSE;
 	rc = ferry_rules_new(&p->rules, err);
 	if (!rc && job->model) {
 		model = ferry_session_find(p->s, FERRY_KNOWN_MODELS,
@@ -47,7 +48,7 @@ int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err)
 		rc = ferry_rules_load(p->rules, job->rules, err);
 	for (size_t i = 0; i < job->n_edits && !rc; i++)
 		rc = ferry_rules_add(p->rules, &job->edits[i], err);
-	return rc;
+	return rc ? rc : check_casts(p, err);
 }
 
 struct search {

@@ -45,6 +45,7 @@ int ferry_source_init(struct ferry_source *src,
 	src->ops = ops;
 	src->nbytes = nbytes;
 	src->name = copy;
+	src->reads = 0;
 	atomic_init(&src->refs, 1);
 	return 0;
 }

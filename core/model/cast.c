@@ -103,6 +103,7 @@ static int cast_new(struct ferry_source **out, struct ferry_source *parent,
 		return code;
 	}
 	c->parent = ferry_source_ref(parent);
+	c->base.reads = ferry_source_reads(parent, nelem * cast->in_nbytes);
 	c->offset = offset;
 	c->cast = *cast;
 	*out = &c->base;

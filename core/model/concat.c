@@ -263,6 +263,7 @@ static int concat_new(struct concat **out, struct ferry_store *s,
 			return code;
 		}
 		ferry_source_ref(p->source);
+		c->base.reads += ferry_source_reads(p->source, nbytes);
 		p->run = nbytes / rows;
 		p->start = c->row;
 		c->row += p->run;

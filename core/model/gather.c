@@ -231,6 +231,7 @@ static int gather_new(struct ferry_source **out, const struct ferry_tensor *t,
 		return code;
 	}
 	g->parent = ferry_source_ref(t->storage->source);
+	g->base.reads = ferry_source_reads(g->parent, g->base.nbytes);
 	g->first = origin(t);
 	g->dtype = t->dtype;
 	g->flags = t->flags & RESOLVE;

@@ -148,6 +148,7 @@ static int add_source(struct mean_source *m, struct ferry_store *s,
 	if (code)
 		return code;
 	ferry_source_ref(p->source);
+	m->base.reads += ferry_source_reads(p->source, m->base.nbytes);
 	m->n++;
 	chunk = ferry_source_chunk(p->source);
 	if (chunk > m->chunk)

@@ -1,4 +1,5 @@
 CLI_TESTS += \
+	tests/cli/average.sh \
 	tests/cli/bad_input.sh \
 	tests/cli/compare.sh \
 	tests/cli/convert.sh \
@@ -6,7 +7,6 @@ CLI_TESTS += \
 	tests/cli/help.sh \
 	tests/cli/inspect.sh \
 	tests/cli/interrupt.sh \
-	tests/cli/ksuit.sh \
 	tests/cli/losses.sh \
 	tests/cli/scan.sh \
 	tests/cli/torch.sh \

@@ -71,4 +71,67 @@ run convert --allow-loss=stale-document "$stale" s.pt
 status 0
 run convert --set document=no "$stale" u.pt
 status 0
+
+# What a file says of itself, beside the document.
+safetensors m.safetensors '{"__metadata__":{"author":"me","format":"pt","licence":"x"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' 8
+run plan m.safetensors m.json --allow-loss
+out 'note: metadata: metadata of the input not kept: author, licence (2 entries)'
+run plan m.safetensors n.safetensors
+no_out 'note: metadata'
+
+# The rest of a document in a file that is gone.
+sum=$(printf '%064d' 0)
+safetensors s.safetensors '{"__metadata__":{"ferry.sidecar":"{\"file\":\"s.ferry.json\",\"nbytes\":10,\"sha256\":\"'$sum'\"}"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' 8
+run convert s.safetensors s2.safetensors
+status 3
+err 'sidecar: file s.ferry.json'
+absent s2.safetensors
+run convert --allow-loss=sidecar s.safetensors s2.safetensors
+status 0
+
+# What is to be read is what is taken; casts read what they cast.
+run plan --json a.safetensors p.safetensors --select a.weight
+json_is bytes_in 48
+run plan --json a.safetensors p.safetensors --drop weight
+json_is bytes_in 16
+run plan --json a.safetensors p.safetensors --cast float16
+json_is bytes_in 64
+json_is bytes_out 40
+
+# The weights that are expected.
+cat >s.yaml <<'E'
+name: test/pair
+dims: {N: 3}
+tensors:
+- {name: a.weight, shape: [N, "N + 1"], dtype: float32}
+- {name: b.count, shape: [2], dtype: int64}
+E
+run convert --expect s.yaml a.safetensors e1.safetensors
+status 0
+run plan --expect a.safetensors a.safetensors e2.safetensors
+status 0
+out 'schema'
+run convert --expect s.yaml --drop b --cast float16 a.safetensors \
+	e2.safetensors
+status 3
+err 'schema: b.count: missing: '
+err 'schema: a.weight: dtype: '
+absent e2.safetensors
+run convert --expect s.yaml --drop b --allow-loss=schema a.safetensors \
+	e2.safetensors
+status 0
+run plan --expect e2.safetensors a.safetensors e3.safetensors
+status 3
+out 'b.count: unexpected'
+run plan --expect no/schema a.safetensors e3.safetensors
+[ "$got" -ne 0 ] || fail 'a schema that is not there'
+err no/schema
+
+# Rules of a file cast no further than those of the command line.
+printf 'rules:\n- cast: {dtype: int8}\n' >r.yaml
+run plan --rules r.yaml a.safetensors p.safetensors
+status 2
+err 'rule cast to int8 truncates'
+run plan --rules r.yaml --allow-loss=cast a.safetensors p.safetensors
+status 0
 finish

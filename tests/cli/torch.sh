@@ -67,6 +67,33 @@ status 0
 run diff "$corpus/large_view.pt" small.pt
 status 0
 
+# Storages far larger than their tensors.
+run plan "$corpus/large_view.pt" small.pt --overwrite
+status 0
+out 'note: waste:'
+run plan --json --compact "$corpus/large_view.pt" small.pt --overwrite
+status 0
+json_is bytes_out 16
+
+# A source whose bytes are not those of its checksum.
+safetensors w.safetensors '{"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}' 0
+printf 'ABCDEFGHIJKLMNOP' >>w.safetensors
+run convert w.safetensors w.pt
+status 0
+at=$(grep -abo ABCDEFGHIJKLMNOP w.pt | sed 's/:.*//')
+printf X | dd of=w.pt bs=1 seek="$at" conv=notrunc 2>/dev/null
+for to in v.pt v.safetensors; do
+	run convert --verify w.pt "$to"
+	status 4
+	err 'CRC-32'
+	err 'nothing was written'
+	absent "$to"
+	tidy
+	run convert w.pt "$to"
+	status 0
+	err 'warning: the bytes'
+done
+
 # A frozen module has constants in the place of its weights.
 run convert --weights "$corpus/script_frozen.pt" f.safetensors
 status 0

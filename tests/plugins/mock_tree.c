@@ -243,10 +243,48 @@ static struct ferry_value *twice(struct maker *m)
 	return root;
 }
 
+static struct ferry_value *one(struct maker *m, enum ferry_dtype dtype,
+			       struct ferry_storage *st)
+{
+	uint64_t n = 1;
+
+	return check(m, ferry_tensor(m->store, dtype, 1, &n, NULL, 0, st));
+}
+
+static void add_args(struct maker *m, struct ferry_value *items)
+{
+	set(m, items, "_extra_state", ferry_none());
+	set(m, items, "args", object(m, "argparse", "Namespace", NULL));
+}
+
+/* Plain weights with something else about them. */
+static struct ferry_value *make_variant(struct maker *m, const char *word)
+{
+	struct ferry_value *root = weights(m, false);
+	struct ferry_value *items = root->u.object->dict;
+
+	if (!strcmp(word, "extra"))
+		set(m, items, "_extra_state", ferry_none());
+	else if (!strcmp(word, "args"))
+		add_args(m, items);
+	else if (!strcmp(word, "long"))
+		set(m, items, "more", one(m, FERRY_F32, numbers(m, 0, 1)));
+	else if (!strcmp(word, "wide"))
+		set(m, items, "module.a.bias", one(m, FERRY_F64,
+						   numbers(m, 0, 2)));
+	else if (!strcmp(word, "short"))
+		items->u.dict.n--;
+	else if (!strcmp(word, "count1"))
+		set(m, items, "seen", one(m, FERRY_I32, numbers(m, 1, 1)));
+	else if (!strcmp(word, "count2"))
+		set(m, items, "seen", one(m, FERRY_I32, numbers(m, 2, 1)));
+	else
+		return NULL;
+	return root;
+}
+
 static struct ferry_value *make_small(struct maker *m, const char *word)
 {
-	struct ferry_value *root;
-
 	if (!strcmp(word, "tensor"))
 		return parameter(m, row(m, numbers(m, 0, 2), 0, 2));
 	if (!strcmp(word, "list"))
@@ -269,11 +307,7 @@ static struct ferry_value *make_small(struct maker *m, const char *word)
 		return around(m, "my_net", weights(m, false));
 	if (!strcmp(word, "yolo"))
 		return around(m, "model", modules(m));
-	if (strcmp(word, "extra"))
-		return NULL;
-	root = weights(m, false);
-	set(m, root->u.object->dict, "_extra_state", ferry_none());
-	return root;
+	return make_variant(m, word);
 }
 
 static struct ferry_value *make(struct maker *m, const char *word)

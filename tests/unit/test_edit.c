@@ -212,6 +212,32 @@ Test(edit, hints_give_way_to_settings)
 	content_is("out.note", "NOTE n NOTE k beside from in/m (plain)!");
 }
 
+/* ---- means --------------------------------------------------------------- */
+
+Test(edit, a_type_may_have_a_mean_of_its_own)
+{
+	const char *files[] = { "in/m", "in/m", "in/m" };
+	const char *settings[] = { "weighing=age" };
+	struct ferry_job job = { .inputs = files, .n_inputs = 3,
+				 .output = "out.note", .average = true };
+	struct ferry_plan *p = plan(&job);
+
+	cr_assert(has_step(p, "average", "mock/m"));
+	cr_assert(has_finding(p, FERRY_WARNING, "history", "who came first"));
+	cr_assert_eq(ferry_plan_refused(p), 1);
+	ferry_plan_free(p);
+	job.allow_all_losses = true;
+	run(plan(&job));
+	content_is("out.note", "NOTE m config of 3 by count");
+	job.settings = settings;
+	job.n_settings = 1;
+	job.overwrite = true;
+	run(plan(&job));
+	content_is("out.note", "NOTE m config of 3 by age");
+	job.average = false;
+	fails(&job, FERRY_MISUSE, "input in/m ('mock/m') has no part");
+}
+
 /* Every allocation fails once. */
 Test(edit, memory_that_is_out_is_an_error, .timeout = 120)
 {

@@ -234,6 +234,22 @@ Test(plan, takes_the_weights_alone)
 	content_is("out.dump", dumped);
 }
 
+Test(plan, objects_among_the_weights_are_left_out)
+{
+	struct ferry_job job = JOB("t", "out.dump", .weights = true);
+	struct ferry_plan *p;
+
+	put("t", "TREE args");
+	p = plan(&job);
+	cr_assert(has_finding(p, FERRY_NOTE, "values", "left out: "
+			      "_extra_state, args (argparse.Namespace)"));
+	run(p);
+	content_is("out.dump", "DUMP\n"
+		   "module.a.weight float32 0 1 2 3 4 5 6 7\n"
+		   "module.a.bias float32 8 9\n"
+		   "module.b.weight float32 16 17 18 19 20 21 22 23\n");
+}
+
 Test(plan, nothing_left_is_a_loss)
 {
 	const struct ferry_edit edits[] = {
@@ -458,6 +474,131 @@ Test(plan, graphs_without_end_are_left, .timeout = 20)
 	fails(&job, FERRY_LIMIT, "contain itself");
 	put("t", "TREE lattice");
 	fails(&job, FERRY_UNSUPPORTED, "weights");
+}
+
+/* ---- means --------------------------------------------------------------- */
+
+Test(plan, the_mean_of_weights_is_lazy_and_keeps_ties)
+{
+	const char *files[] = { "tied", "plain", "plain" };
+	struct ferry_job job = { .inputs = files, .n_inputs = 3,
+				 .output = "out.dump", .average = true };
+	const struct ferry_value *items;
+	struct ferry_plan *p = plan(&job);
+
+	cr_assert(has_step(p, "average", "state-dict"));
+	cr_assert(has_finding(p, FERRY_NOTE, "average", "that of tied"));
+	run(p);
+	content_is("out.dump", "DUMP\nmodule.a.weight float32 0 1 2 3 4 5 6 7\n"
+		   "module.a.bias float32 8 9\nmodule.b.weight float32 10.6667 "
+		   "11.6667 12.6667 13.6667 14.6667 15.6667 16.6667 17.6667\n");
+	files[1] = files[2] = "tied";
+	job.overwrite = true;
+	p = plan(&job);
+	items = ferry_value_items(ferry_plan_document(p)->root);
+	cr_assert_eq(items->u.dict.pairs[0].value->u.tensor->storage,
+		     items->u.dict.pairs[2].value->u.tensor->storage);
+	run(p);
+	content_is("out.dump", dumped);
+}
+
+Test(plan, the_mean_of_checkpoints_keeps_the_rest_of_the_first)
+{
+	const char *files[] = { "checkpoint", "checkpoint" };
+	const char *selected[] = { "optimizer" };
+	struct ferry_job job = { .inputs = files, .n_inputs = 2,
+				 .output = "out.dump", .average = true,
+				 .from = "checkpoint", .select = selected };
+	struct ferry_plan *p = plan(&job);
+
+	cr_assert_eq(ferry_plan_document(p)->root->u.dict.n, 4);
+	run(p);
+	job.to = "state-dict";
+	job.overwrite = true;
+	run(plan(&job));
+	content_is("out.dump", dumped);
+	job.to = NULL;
+	job.n_select = 1;
+	run(plan(&job));
+	content_is("out.dump", "DUMP\nstate.exp_avg float32 32 33 34 35 36 37 "
+		   "38 39 40 41\n");
+}
+
+Test(plan, a_mean_is_of_one_type_and_one_set_of_names)
+{
+	const char *files[] = { "plain", "checkpoint" };
+	struct ferry_job job = { .inputs = files, .n_inputs = 2,
+				 .output = "out.dump", .average = true };
+
+	fails(&job, FERRY_UNSUPPORTED, "input checkpoint is of type "
+	      "'checkpoint', and the first is of type 'state-dict'");
+	job.from = "state-dict";
+	fails(&job, FERRY_UNSUPPORTED, "input checkpoint does not look like a "
+	      "'state-dict'");
+	job.from = NULL;
+	put("twice", "TREE twice");
+	put("list", "TREE list");
+	files[0] = "twice";
+	files[1] = "list";
+	fails(&job, FERRY_UNSUPPORTED, "no weights to take the mean of");
+	files[0] = "a";
+	files[1] = "b";
+	fails(&job, FERRY_UNSUPPORTED, "'mock/b'");
+	files[0] = "plain";
+	files[1] = "extra";
+	put("extra", "TREE short");
+	fails(&job, FERRY_MISUSE, "weight 'module.b.weight' is in plain but "
+	      "not in extra");
+	put("extra", "TREE long");
+	fails(&job, FERRY_MISUSE, "weight 'more' is in extra but not in plain");
+	put("extra", "TREE wide");
+	fails(&job, FERRY_MISUSE, "weight 'module.a.bias' is float32 [2] in "
+	      "plain but float64 [1] in extra");
+}
+
+Test(plan, what_has_no_mean_is_equal_or_lost)
+{
+	const char *files[] = { "c1", "c2" };
+	struct ferry_job job = { .inputs = files, .n_inputs = 2,
+				 .output = "out.dump", .average = true };
+	struct ferry_plan *p;
+
+	put("c1", "TREE count1");
+	put("c2", "TREE count1");
+	p = plan(&job);
+	cr_assert_eq(ferry_plan_refused(p), 0);
+	ferry_plan_free(p);
+	put("c2", "TREE count2");
+	p = plan(&job);
+	cr_assert_eq(ferry_plan_refused(p), 1);
+	cr_assert(has_finding(p, FERRY_WARNING, "integers", "in 1 of 2 inputs "
+			      "(first in c2): that of c1 is kept"));
+	ferry_plan_free(p);
+}
+
+Test(plan, a_mean_without_memory_is_an_error, .timeout = 120)
+{
+	const char *files[] = { "c1", "c2" };
+	struct ferry_job job = { .inputs = files, .n_inputs = 2,
+				 .output = "out.dump", .average = true,
+				 .allow_all_losses = true };
+	struct ferry_plan *p;
+	uint64_t n;
+	int rc = FERRY_NOMEM;
+
+	put("c1", "TREE count1");
+	put("c2", "TREE count2");
+	for (n = 1; rc && n < 20000; n++) {
+		p = NULL;
+		ferry_error_clear(&err);
+		ferry_alloc_fail_at(n);
+		rc = ferry_plan_new(&p, session, &job, &err);
+		ferry_alloc_fail_at(0);
+		ferry_plan_free(p);
+		cr_assert(!rc || rc == FERRY_NOMEM, "allocation %d: %d: %s",
+			  (int)n, rc, err.text);
+	}
+	cr_assert_eq(rc, 0);
 }
 
 /* ---- shared tensors ------------------------------------------------------ */

@@ -76,8 +76,8 @@ struct ferry_job {
 };
 
 struct ferry_step {
-	const char *what;	/* "read", "select", "handle", "edit",
-				 * "convert", "check", "write" */
+	const char *what;	/* "read", "average", "select", "handle",
+				 * "edit", "convert", "check", "write" */
 	const char *name;	/* format, conversion or rule name */
 	const char *detail;	/* one line for a person */
 };

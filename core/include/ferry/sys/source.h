@@ -53,7 +53,20 @@ struct ferry_source {
 	uint64_t nbytes;
 	atomic_int refs;	/* 1 when made */
 	const char *name;	/* for messages; owned by the source */
+	/* What reading all of it reads of the sources below, where that is not
+	 * nbytes (a cast, a mean of many); 0: nbytes.  For what plans say. */
+	uint64_t reads;
 };
+
+/* Bytes that reading n of src reads. */
+static inline uint64_t ferry_source_reads(const struct ferry_source *src,
+					  uint64_t n)
+{
+	if (!src->reads || !src->nbytes)
+		return n;
+	return (uint64_t)((double)src->reads / (double)src->nbytes *
+			  (double)n + 0.5);
+}
 
 /*
  * Open a regular file.  `name` in messages is the path.
