@@ -33,6 +33,7 @@ core_libferry_la_SOURCES += \
 	core/model/mean_kernel.c \
 	core/model/ops.c \
 	core/model/ops.h \
+	core/model/resize.c \
 	$(NULL)
 
 tests_unit_transfer_threads_SOURCES = tests/unit/transfer_threads.c
@@ -75,11 +76,19 @@ tests_unit_test_mean_SOURCES = \
 tests_unit_test_mean_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_mean_LDADD = core/libferry.la $(CRITERION_LIBS) -lpthread
 
+tests_unit_test_resize_SOURCES = \
+	tests/unit/resize_vectors.h \
+	tests/unit/test_resize.c \
+	$(NULL)
+tests_unit_test_resize_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_resize_LDADD = core/libferry.la $(CRITERION_LIBS) -lm
+
 UNIT_TESTS += \
 	tests/unit/test_assemble \
 	tests/unit/test_cast \
 	tests/unit/test_mean \
 	tests/unit/test_ops \
+	tests/unit/test_resize \
 	tests/unit/test_sink \
 	tests/unit/test_source \
 	tests/unit/test_transfer \
@@ -89,4 +98,5 @@ UNIT_TESTS += \
 EXTRA_DIST += \
 	tests/unit/cast_vectors.py \
 	tests/unit/mean_vectors.py \
+	tests/unit/resize_vectors.py \
 	$(NULL)

@@ -90,6 +90,9 @@ FERRY_API int ferry_op_mean(struct ferry_store *s,
  * width by bicubic interpolation, A = -0.75, indices clamped, no antialias,
  * align_corners false: as torch.nn.functional.interpolate(mode="bicubic"), to
  * within 1e-5 of unit-scale data.  Other floating dtypes by way of float32.
+ * Torch 2.13 is meant, whose positions of float32 are single precision; 1.13
+ * has doubles there, which takes it past 1e-5 where a side is above some 100.
+ * Memory: some rows.  LIMIT for rows of more than 1,048,576 elements.
  */
 FERRY_API int ferry_op_resize_bicubic(struct ferry_store *s,
 				      struct ferry_value *t, uint64_t height,
