@@ -266,6 +266,7 @@ static int compose_scalar(struct composer *c, const yaml_event_t *event,
 			  struct node **out)
 {
 	const char *text = (const char *)event->data.scalar.value;
+	const char *tag = (const char *)event->data.scalar.tag;
 	size_t n = event->data.scalar.length;
 	enum yaml_tag implicit = TAG_STR;
 	struct node *node;
@@ -273,7 +274,7 @@ static int compose_scalar(struct composer *c, const yaml_event_t *event,
 
 	if (rc)
 		return rc;
-	if (event->data.scalar.plain_implicit)
+	if (event->data.scalar.plain_implicit || (tag && !strcmp(tag, "!")))
 		implicit = yaml_resolve(text, n, c->load->options->schema);
 	rc = set_tag(c, node, event->data.scalar.tag, implicit);
 	if (!rc)

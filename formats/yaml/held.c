@@ -60,10 +60,19 @@ bool yaml_held_key(const struct ferry_value *key)
 	return yaml_held(key, YAML_STYLE_PYYAML) == HELD_SCALAR;
 }
 
+/* The bytes that order a key; a date's are packed that way. */
+static const struct ferry_value *packed(const struct ferry_value *key)
+{
+	return key->kind == FERRY_OBJECT ?
+	       key->u.object->args->u.list.items[0] : key;
+}
+
 static int order_texts(const void *a, const void *b)
 {
-	const struct ferry_value *x = ((const struct ferry_pair *)a)->key;
-	const struct ferry_value *y = ((const struct ferry_pair *)b)->key;
+	const struct ferry_value *x = packed(((const struct ferry_pair *)
+					      a)->key);
+	const struct ferry_value *y = packed(((const struct ferry_pair *)
+					      b)->key);
 	uint64_t n = x->u.s.nbytes < y->u.s.nbytes ? x->u.s.nbytes :
 						     y->u.s.nbytes;
 	int order = n ? memcmp(x->u.s.data, y->u.s.data, (size_t)n) : 0;
@@ -95,6 +104,8 @@ static int order_numbers(const void *a, const void *b)
 enum family {
 	TEXTS,
 	BYTES,
+	DATES,
+	TIMES,			/* without a zone */
 	NUMBERS,
 	OTHERS,
 };
@@ -112,6 +123,10 @@ static enum family family_of(const struct ferry_value *key)
 		return key->flags & FERRY_BIG ? OTHERS : NUMBERS;
 	case FERRY_FLOAT:
 		return key->u.f == key->u.f ? NUMBERS : OTHERS;
+	case FERRY_OBJECT:
+		if (key->u.object->args->u.list.n != 1)
+			return OTHERS;
+		return packed(key)->u.s.nbytes == 4 ? DATES : TIMES;
 	default:
 		return OTHERS;
 	}

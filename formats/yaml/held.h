@@ -18,8 +18,8 @@ bool yaml_held_key(const struct ferry_value *key);
 /* An OBJECT of pathlib with its parts as arguments. */
 bool yaml_is_path(const struct ferry_value *v);
 
-/* Order pairs by key where Python could: all strings, all bytes, or all
- * numbers; else leave them.  Stable. */
+/* Order pairs whose keys passed yaml_held_key() by key where Python could: all
+ * strings, all bytes, all numbers, all dates; else leave them. */
 void yaml_sort_pairs(struct ferry_pair *pairs, uint32_t n);
 
 #endif

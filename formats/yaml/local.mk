@@ -25,3 +25,18 @@ formats_libyaml_la_SOURCES = \
 	$(NULL)
 formats_libyaml_la_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 formats_libyaml_la_LIBADD = core/libferry.la $(YAML_LIBS)
+
+UNIT_TESTS += tests/unit/test_yaml
+
+tests_unit_test_yaml_SOURCES = tests/unit/test_yaml.c
+tests_unit_test_yaml_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_yaml_LDADD = \
+	formats/libyaml.la \
+	core/libferry.la \
+	$(CRITERION_LIBS) \
+	$(NULL)
+
+REPLAY_TESTS += tests/fuzz/replay_yaml
+
+tests_fuzz_replay_yaml_SOURCES = tests/fuzz/fuzz_yaml.c tests/fuzz/driver.c
+tests_fuzz_replay_yaml_LDADD = formats/libyaml.la core/libferry.la

@@ -309,17 +309,17 @@ static double convert(char *digits, char *end, long exponent, long fraction)
 	return strtod(digits, NULL);
 }
 
-static bool parse_finite(struct span s, double *out)
+static int parse_finite(struct span s, double *out)
 {
 	long exponent = 0, fraction = 0;
 	char *digits, *to;
 	bool good;
 
 	if (s.p == s.end || (digit_of(*s.p) > 9 && *s.p != '.'))
-		return false;
+		return FERRY_MALFORMED;
 	digits = to = ferry_alloc((size_t)(s.end - s.p) + 33);
 	if (!digits)
-		return false;
+		return FERRY_NOMEM;
 	good = take_digits(&s, &to);
 	if (good && s.p < s.end && *s.p == '.') {
 		char *point = to;
@@ -333,13 +333,14 @@ static bool parse_finite(struct span s, double *out)
 	if (good)
 		*out = convert(digits, to, exponent, fraction);
 	ferry_alloc_free(digits);
-	return good;
+	return good ? 0 : FERRY_MALFORMED;
 }
 
-bool yaml_python_float(const char *text, size_t n, double *out)
+int yaml_python_float(const char *text, size_t n, double *out)
 {
 	struct span s = { text, text + n };
 	bool minus;
+	int rc = 0;
 
 	strip(&s);
 	minus = take_sign(&s);
@@ -347,11 +348,11 @@ bool yaml_python_float(const char *text, size_t n, double *out)
 		*out = (double)INFINITY;
 	else if (is_word(s, "nan"))
 		*out = (double)NAN;
-	else if (!parse_finite(s, out))
-		return false;
-	if (minus)
+	else
+		rc = parse_finite(s, out);
+	if (!rc && minus)
 		*out = -*out;
-	return true;
+	return rc;
 }
 
 /* From the last part to the first, as PyYAML sums, for the same rounding. */
@@ -359,6 +360,7 @@ static int parse_float_sixties(struct span s, double *out)
 {
 	double base = 1, sum = 0, part;
 	unsigned n = 0;
+	int rc;
 
 	for (const char *end = s.end; end; base *= 60) {
 		const char *from = end;
@@ -367,8 +369,9 @@ static int parse_float_sixties(struct span s, double *out)
 			from--;
 		if (++n > SIXTY_PARTS)
 			return FERRY_LIMIT;
-		if (!yaml_python_float(from, (size_t)(end - from), &part))
-			return FERRY_MALFORMED;
+		rc = yaml_python_float(from, (size_t)(end - from), &part);
+		if (rc)
+			return rc;
 		sum += part * base;
 		end = from > s.p ? from - 1 : NULL;
 	}
@@ -391,8 +394,8 @@ static int parse_float(struct span s, double *out)
 		*out = (double)INFINITY;
 	else if (memchr(s.p, ':', (size_t)(s.end - s.p)))
 		rc = parse_float_sixties(s, out);
-	else if (!yaml_python_float(s.p, (size_t)(s.end - s.p), out))
-		rc = FERRY_MALFORMED;
+	else
+		rc = yaml_python_float(s.p, (size_t)(s.end - s.p), out);
 	if (!rc && minus)
 		*out = -*out;
 	return rc;

@@ -63,24 +63,24 @@ static bool is_bool_word(const char *text, size_t n)
 }
 
 /* As Python has it: any decimal digits, any white space around. */
-static bool is_number(const char *text, size_t n)
+static int is_number(const char *text, size_t n)
 {
 	char *ascii = ferry_alloc(n + 1);
 	size_t made = 0, len;
-	bool yes = false;
 	double f;
+	int rc = FERRY_MALFORMED;
 
 	if (!ascii)
-		return false;
+		return FERRY_NOMEM;
 	for (size_t i = 0; i < n; i += len) {
 		ascii[made] = to_ascii(yaml_char(text + i, n - i, &len));
 		if (ascii[made++] == '?')
 			goto out;
 	}
-	yes = yaml_python_float(ascii, made, &f);
+	rc = yaml_python_float(ascii, made, &f);
 out:
 	ferry_alloc_free(ascii);
-	return yes;
+	return rc == FERRY_NOMEM ? rc : !rc;
 }
 
 /* No number begins so; spares most strings the copy. */
@@ -91,8 +91,9 @@ static bool may_be_number(const char *text, size_t n)
 	return c >= 0x80 || c <= ' ' || strchr("+-.0123456789iInN", c);
 }
 
-bool yaml_is_quoted_word(const char *text, size_t n)
+int yaml_is_quoted_word(const char *text, size_t n)
 {
-	return is_bool_word(text, n) ||
-	       (may_be_number(text, n) && is_number(text, n));
+	if (is_bool_word(text, n))
+		return 1;
+	return may_be_number(text, n) ? is_number(text, n) : 0;
 }

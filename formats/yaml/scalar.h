@@ -19,8 +19,8 @@ enum yaml_tag yaml_resolve(const char *text, size_t n,
 int yaml_parse_int(struct ferry_store *store, const char *text, size_t n,
 		   struct ferry_value **out);
 int yaml_parse_float(const char *text, size_t n, double *out);
-/* Python's float(text) of ASCII text; false when that is no number. */
-bool yaml_python_float(const char *text, size_t n, double *out);
+/* Python's float(text) of ASCII text; returns as the above. */
+int yaml_python_float(const char *text, size_t n, double *out);
 
 /* ---- timestamp.c ---- */
 

@@ -157,17 +157,22 @@ static void anchor_name(struct writer *w, const struct ferry_value *v,
 
 /* ---- scalars ---------------------------------------------------------------- */
 
-static void describe_string(struct writer *w, const struct ferry_value *v,
-			    struct scalar *s)
+static int describe_string(struct writer *w, const struct ferry_value *v,
+			   struct scalar *s)
 {
+	int quoted = 0;
+
 	s->tag = "!!str";
 	s->text = v->u.s.data;
 	s->n = (size_t)v->u.s.nbytes;
 	s->plain_tag = yaml_resolve(s->text, s->n, YAML_PYYAML) == TAG_STR;
 	s->quoted_tag = true;
-	if (w->style == YAML_STYLE_OMEGACONF &&
-	    yaml_is_quoted_word(s->text, s->n))
-		s->style = STYLE_SINGLE;
+	if (w->style == YAML_STYLE_OMEGACONF)
+		quoted = yaml_is_quoted_word(s->text, s->n);
+	if (quoted < 0)
+		return fail_nomem(w);
+	s->style = quoted ? STYLE_SINGLE : STYLE_ANY;
+	return 0;
 }
 
 static int describe_int(struct writer *w, const struct ferry_value *v)
@@ -227,10 +232,8 @@ static int describe(struct writer *w, const struct ferry_value *v,
 	int rc;
 
 	memset(s, 0, sizeof(*s));
-	if (v->kind == FERRY_STRING) {
-		describe_string(w, v, s);
-		return 0;
-	}
+	if (v->kind == FERRY_STRING)
+		return describe_string(w, v, s);
 	rc = make_text(w, v, s);
 	if (!rc && w->text.failed)
 		rc = fail_nomem(w);

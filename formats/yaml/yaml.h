@@ -2,7 +2,7 @@
  * YAML text <-> values, as PyYAML and OmegaConf have it.
  *
  * Sources: PyYAML 6.0 (SafeLoader, Dumper and its pure-Python emitter) and
- * OmegaConf 2.3 (OmegaConf.create, to_yaml), tried out by tests/interop/yaml.py;
+ * OmegaConf 2.3 (OmegaConf.create, to_yaml), tried out by tests/interop/yaml_text.py;
  * YAML 1.1 for the types.  What differs is told in doc/formats/yaml.md.
  *
  * Thread: no state outside of the arguments.
@@ -128,8 +128,9 @@ int yaml_copy_sorted(struct ferry_store *store, const struct ferry_value *from,
 /*
  * Whether OmegaConf writes a string in single quotes though YAML would not ask
  * for them: Python's float() takes it, or YAML 1.1 once called it a boolean.
+ * 1, 0 or FERRY_NOMEM.
  */
-bool yaml_is_quoted_word(const char *text, size_t n);
+int yaml_is_quoted_word(const char *text, size_t n);
 
 /* repr() of a finite float, ".inf", "-.inf" or ".nan", with the ".0" that YAML
  * wants before an exponent. */

@@ -9,6 +9,7 @@ noinst_PROGRAMS += \
 	tests/fuzz/fuzz_pickle \
 	tests/fuzz/fuzz_safetensors \
 	tests/fuzz/fuzz_torch \
+	tests/fuzz/fuzz_yaml \
 	tests/fuzz/fuzz_zip \
 	$(NULL)
 endif
@@ -29,6 +30,9 @@ tests_fuzz_fuzz_safetensors_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_torch_SOURCES = tests/fuzz/fuzz_torch.c
 tests_fuzz_fuzz_torch_LDADD = $(tests_fuzz_replay_torch_LDADD)
 tests_fuzz_fuzz_torch_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/fuzz_yaml.c
+tests_fuzz_fuzz_yaml_LDADD = $(tests_fuzz_replay_yaml_LDADD)
+tests_fuzz_fuzz_yaml_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_zip_SOURCES = tests/fuzz/fuzz_zip.c
 tests_fuzz_fuzz_zip_LDADD = $(tests_fuzz_replay_zip_LDADD)
 tests_fuzz_fuzz_zip_LDFLAGS = $(FUZZ_LINK)

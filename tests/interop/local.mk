@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/interop/matrix.py \
 	tests/interop/run.sh \
 	tests/interop/shapes.py \
+	tests/interop/yaml_text.py \
 	$(NULL)
 
 .PHONY: interop

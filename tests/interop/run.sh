@@ -28,6 +28,13 @@ make_venv() {
 		>>"$log" 2>&1 || { rm -rf "$venv"; return 1; }
 }
 
+# What reads and writes configurations; the environment may be older than this.
+has_yaml() {
+	"$venv/bin/python" -c 'import yaml, omegaconf' >/dev/null 2>&1 ||
+		"$venv/bin/pip" install -q pyyaml omegaconf==2.3.0 \
+			>>"$log" 2>&1
+}
+
 pythons=
 if make_venv; then
 	pythons="$venv/bin/python"
@@ -48,5 +55,11 @@ status=$?
 for python in $pythons; do
 	"$python" "$here/arrays.py" "$FERRY" "$work/arrays" || status=1
 done
+if has_yaml; then
+	"$venv/bin/python" "$here/yaml_text.py" "$FERRY" "$work/yaml" ||
+		status=1
+else
+	echo "no OmegaConf from PyPI (see $log): YAML is not tested" >&2
+fi
 [ $status -eq 0 ] && rm -rf "$work"
 exit $status
