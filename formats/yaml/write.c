@@ -23,7 +23,7 @@ struct writer {
 	uint32_t *anchors;	/* by id: NO_ANCHOR, SEEN or a number */
 	uint32_t n_ids, n_anchors;
 	struct ferry_marks written;
-	uint64_t nodes;
+	uint32_t nodes, max_nodes;
 	struct ferry_buffer text;	/* of a scalar */
 	struct ferry_error *err;
 };
@@ -370,11 +370,11 @@ static int check_amount(struct writer *w, unsigned depth)
 {
 	if (w->e.out->failed)
 		return fail_nomem(w);
-	if (++w->nodes > YAML_MAX_NODES || w->e.out->n > MOST_OUT)
+	if (w->nodes++ >= w->max_nodes || w->e.out->n > MOST_OUT)
 		return ferry_fail(w->err, FERRY_LIMIT, "yaml", FERRY_NO_OFFSET,
 				  "document is more than %u values or %llu "
 				  "bytes as YAML; shared values are written "
-				  "each time", YAML_MAX_NODES,
+				  "each time", w->max_nodes,
 				  (unsigned long long)MOST_OUT);
 	return check_depth(w, depth);
 }
@@ -441,6 +441,7 @@ int yaml_write(struct ferry_store *store, const struct ferry_value *root,
 	struct writer w = {
 		.style = how->style, .sort_keys = how->sort_keys,
 		.store = store, .err = err,
+		.max_nodes = how->max_nodes ? how->max_nodes : YAML_MAX_NODES,
 		.e = {
 			.out = out, .indent = -1, .whitespace = true,
 			.indention = true,

@@ -84,6 +84,7 @@ struct yaml_writer {
 	bool sort_keys;		/* where Python could order them */
 	unsigned indent;	/* 2 to 9; else 2 */
 	unsigned width;		/* more than 2 * indent; else 80 */
+	uint32_t max_nodes;	/* values written; 0: YAML_MAX_NODES */
 };
 
 /*
@@ -96,7 +97,7 @@ struct yaml_writer {
  *
  * UNSUPPORTED when the root itself has no form; LIMIT when the document is
  * deeper than FERRY_MAX_DEPTH, is a cycle written in full, or is more than
- * YAML_MAX_NODES values so.
+ * max_nodes values so.
  */
 int yaml_write(struct ferry_store *store, const struct ferry_value *root,
 	       const struct yaml_writer *writer, struct ferry_buffer *out,
