@@ -159,8 +159,8 @@ static enum yaml_tag find_tag(const char *text, enum yaml_schema schema)
 }
 
 /* implicit: the tag where the text says none. */
-static int set_tag(struct composer *c, struct node *node, const yaml_char_t *tag,
-		   enum yaml_tag implicit)
+static int set_tag(struct composer *c, struct node *node,
+		   const yaml_char_t *tag, enum yaml_tag implicit)
 {
 	const char *text = (const char *)tag;
 
@@ -241,7 +241,7 @@ static int grow(struct composer *c, struct node *node, void **items,
 	return 0;
 }
 
-/* ---- events to nodes ------------------------------------------------------ */
+/* ---- events to nodes ----------------------------------------------------- */
 
 static int compose(struct composer *c, yaml_event_t *event, unsigned depth,
 		   struct node **out);

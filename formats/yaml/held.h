@@ -5,7 +5,7 @@
 #include "formats/yaml/yaml.h"
 
 enum held {
-	HELD_SCALAR,		/* none, bool, int, float, string, bytes, date */
+	HELD_SCALAR,		/* none, bool, numbers, string, bytes, date */
 	HELD_LIST,		/* lists, tuples; a path's parts */
 	HELD_SET,
 	HELD_DICT,

@@ -204,8 +204,8 @@ static int report(const struct survey *s, struct ferry_findings *out)
 				"objects", "be lost" },
 		[LOSS_KINDS] = { "kinds", "lists for tuples, and no kinds of "
 				 "its own for others", "change" },
-		[LOSS_TEXT] = { "text", "no form in which OmegaConf reads such a "
-				"string back", "change" },
+		[LOSS_TEXT] = { "text", "no form in which OmegaConf reads such "
+				"a string back", "change" },
 	};
 
 	for (int i = 0; i < LOSS_SHARED; i++)

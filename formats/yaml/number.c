@@ -54,7 +54,7 @@ static int digit_of(char c)
 	return 16;
 }
 
-/* ---- integers -------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------ */
 
 static int made(struct ferry_value *v, struct ferry_value **out)
 {
@@ -244,7 +244,7 @@ int yaml_parse_int(struct ferry_store *store, const char *text, size_t n,
 	return rc;
 }
 
-/* ---- floats ---------------------------------------------------------------- */
+/* ---- floats -------------------------------------------------------------- */
 
 static bool is_word(struct span s, const char *word)
 {
@@ -414,7 +414,7 @@ int yaml_parse_float(const char *text, size_t n, double *out)
 	return rc;
 }
 
-/* ---- the shortest text ------------------------------------------------------ */
+/* ---- the shortest text --------------------------------------------------- */
 
 /* digits * 10^(exponent - n + 1), digits being n of them */
 struct decimal {

@@ -170,7 +170,7 @@ int yaml_make_time(struct ferry_store *store, const struct yaml_time *t,
 	return *out ? 0 : FERRY_NOMEM;
 }
 
-/* ---- writing ---------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------- */
 
 /* The arguments of a bare call of datetime.<name>, or NULL. */
 static const struct ferry_value *args_of(const struct ferry_value *v,

@@ -41,7 +41,7 @@ static int check_depth(struct writer *w, unsigned depth)
 			  "circle", FERRY_MAX_DEPTH);
 }
 
-/* ---- the pairs of a mapping, the items of a sequence ------------------------ */
+/* ---- the pairs of a mapping, the items of a sequence --------------------- */
 
 /* What is written of a DICT or a set, in order; the caller frees it. */
 static struct ferry_pair *held_pairs(struct writer *w,
@@ -76,7 +76,7 @@ static const struct ferry_value *sequence_of(const struct ferry_value *v)
 	return v->kind == FERRY_OBJECT ? v->u.object->args : v;
 }
 
-/* ---- anchors ---------------------------------------------------------------- */
+/* ---- anchors ------------------------------------------------------------- */
 
 static uint32_t *anchor_of(struct writer *w, const struct ferry_value *v)
 {
@@ -155,7 +155,7 @@ static void anchor_name(struct writer *w, const struct ferry_value *v,
 		snprintf(out, 16, "id%03u", *anchor);
 }
 
-/* ---- scalars ---------------------------------------------------------------- */
+/* ---- scalars ------------------------------------------------------------- */
 
 static int describe_string(struct writer *w, const struct ferry_value *v,
 			   struct scalar *s)
@@ -242,7 +242,7 @@ static int describe(struct writer *w, const struct ferry_value *v,
 	return rc;
 }
 
-/* ---- nodes ------------------------------------------------------------------ */
+/* ---- nodes --------------------------------------------------------------- */
 
 static int write_node(struct writer *w, const struct ferry_value *v,
 		      struct place place, unsigned depth);

@@ -2,8 +2,9 @@
  * YAML text <-> values, as PyYAML and OmegaConf have it.
  *
  * Sources: PyYAML 6.0 (SafeLoader, Dumper and its pure-Python emitter) and
- * OmegaConf 2.3 (OmegaConf.create, to_yaml), tried out by tests/interop/yaml_text.py;
- * YAML 1.1 for the types.  What differs is told in doc/formats/yaml.md.
+ * OmegaConf 2.3 (OmegaConf.create, to_yaml), tried out by
+ * tests/interop/yaml_text.py; YAML 1.1 for the types.  What differs is told in
+ * doc/formats/yaml.md.
  *
  * Thread: no state outside of the arguments.
  */
