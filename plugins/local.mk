@@ -1,3 +1,4 @@
+include plugins/caiman/local.mk
 include plugins/json/local.mk
 include plugins/numpy/local.mk
 include plugins/pickle/local.mk

@@ -15,3 +15,18 @@ dist_caimantensors_DATA = \
 	schemas/caiman/tensors/rnnt.yaml \
 	schemas/caiman/tensors/testing.yaml \
 	$(NULL)
+
+caimandir = $(schemadir)/caiman
+dist_caiman_DATA = \
+	schemas/caiman/releases.yaml \
+	schemas/caiman/training.yaml \
+	$(NULL)
+
+caimaninferencedir = $(schemadir)/caiman/inference
+dist_caimaninference_DATA = \
+	schemas/caiman/inference/1.6.yaml \
+	schemas/caiman/inference/1.9.yaml \
+	schemas/caiman/inference/1.11.yaml \
+	schemas/caiman/inference/1.13.yaml \
+	schemas/caiman/inference/next.yaml \
+	$(NULL)

@@ -1,0 +1,416 @@
+/* Checking checkpoints. */
+#include "config.h"
+
+#include "plugins/caiman/check.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plugins/caiman/training_config.h"
+#include "plugins/caiman/inference.h"
+#include "plugins/caiman/origin.h"
+#include "plugins/caiman/sentencepiece.h"
+#include "plugins/caiman/shape.h"
+#include "plugins/caiman/variant.h"
+
+struct checkpoint {
+	struct ferry_document *doc;
+	struct report r;
+	struct releases all;
+	struct origin origin;
+	struct ferry_error *err;
+};
+
+/* ---- what both kinds have ------------------------------------------------------- */
+
+/* The keys of the release that wrote it. */
+static void check_keys(struct checkpoint *c, const struct ferry_value *keys)
+{
+	const struct ferry_value *items = ferry_value_items(c->doc->root);
+	char name[60];
+
+	for (uint32_t i = 0; i < keys->u.list.n; i++) {
+		const struct ferry_value *key = keys->u.list.items[i];
+
+		snprintf(name, sizeof(name), "%.*s", (int)key->u.s.nbytes,
+			 key->u.s.data);
+		if (!ferry_dict_find(items, key) &&
+		    strcmp(name, "raw_prefix_token_map"))
+			violate(&c->r, "missing", name, "is missing: release "
+				"%s has it", c->origin.release);
+	}
+}
+
+static void check_count(struct checkpoint *c, const char *key)
+{
+	const struct ferry_value *v = at(c->doc->root, key);
+
+	if (v && (v->kind != FERRY_INT || (v->flags & FERRY_BIG) ||
+		  v->u.i < 0))
+		violate(&c->r, "type", key, "must be an integer of 0 or more");
+}
+
+static void check_progress(struct checkpoint *c)
+{
+	const struct ferry_value *wer = at(c->doc->root, "best_wer");
+	double value;
+
+	check_count(c, "epoch");
+	check_count(c, "step");
+	if (wer && (!number(wer, &value) || !(value >= 0)))
+		violate(&c->r, "type", "best_wer", "must be a number of 0 or "
+			"more");
+}
+
+/* The weights under a key; NULL: there are none that can be looked at. */
+static struct ferry_value *check_weights(struct checkpoint *c, const char *key)
+{
+	struct ferry_value *weights = at(c->doc->root, key);
+
+	if (!weights)
+		return NULL;
+	if (!is_mapping(weights)) {
+		violate(&c->r, "type", key, "must be a mapping of names to "
+			"tensors: it is of kind %s",
+			ferry_kind_name(weights->kind));
+		return NULL;
+	}
+	c->r.path = key;
+	check_tensors(c->doc, weights, &c->r);
+	c->r.path = "";
+	return weights;
+}
+
+static void check_prefix_map(struct checkpoint *c)
+{
+	struct ferry_value *v = at(c->doc->root, "raw_prefix_token_map");
+
+	if (v && v->kind != FERRY_NONE && !is_mapping(v))
+		violate(&c->r, "type", "raw_prefix_token_map", "must be None "
+			"or a mapping");
+}
+
+/* ---- hardware ---------------------------------------------------------------------- */
+
+static void check_version(struct checkpoint *c)
+{
+	const struct ferry_value *v = at(c->doc->root, "version");
+
+	if (v && (v->kind != FERRY_STRING || !v->u.s.nbytes))
+		violate(&c->r, "type", "version", "must be the number of a "
+			"release as text");
+}
+
+static void check_melalpha(struct checkpoint *c)
+{
+	const struct ferry_value *v = at(c->doc->root, "melalpha");
+	double value;
+
+	if (!v)
+		return;
+	if (!number(v, &value) || !isfinite(value))
+		violate(&c->r, "type", "melalpha", "must be a number");
+	else if (value != 0 && c->origin.first->melalpha_fixed)
+		violate(&c->r, "value", "melalpha", "must be 0.0 since release "
+			"1.9.0: it is %g", value);
+}
+
+static void check_binary(struct checkpoint *c, const struct ferry_value *binary,
+			 const struct ferry_value *scale)
+{
+	double value;
+
+	if (!binary || (binary->kind != FERRY_BYTES &&
+			binary->kind != FERRY_NONE)) {
+		violate(&c->r, "type", "ngram.binary", "must be bytes or None");
+		return;
+	}
+	if (binary->kind == FERRY_NONE) {
+		if (!scale || scale->kind != FERRY_NONE)
+			violate(&c->r, "value", "ngram.scale_factor", "must be "
+				"None where there is no n-gram");
+		return;
+	}
+	if (!bytes_begin(binary, NGRAM_MAGIC))
+		violate(&c->r, "ngram", "ngram.binary", "is no KenLM binary of "
+			"version 5: it doesn't begin as one");
+	if (!scale || !number(scale, &value) || !isfinite(value))
+		violate(&c->r, "type", "ngram.scale_factor", "must be a "
+			"number beside an n-gram");
+}
+
+static void check_ngram(struct checkpoint *c)
+{
+	struct ferry_value *ngram = at(c->doc->root, "ngram");
+
+	if (!ngram)
+		return;
+	if (!is_mapping(ngram))
+		violate(&c->r, "type", "ngram", "must be a dict of binary and "
+			"scale_factor");
+	else
+		check_binary(c, at(ngram, "binary"), at(ngram, "scale_factor"));
+}
+
+static int check_mels(struct checkpoint *c, uint64_t filters)
+{
+	static const char *const names[] = { "melmeans", "melvars" };
+	struct ferry_value *v;
+	int rc = 0;
+
+	for (size_t i = 0; i < 2 && !rc; i++) {
+		v = at(c->doc->root, names[i]);
+		if (v)
+			rc = check_mel(v, names[i], filters, i == 1, &c->r,
+				       c->err);
+	}
+	return rc;
+}
+
+/* The pieces of the embedded model and the classes of the last layer. */
+static int check_pieces(struct checkpoint *c, struct ferry_value *weights)
+{
+	const struct ferry_value *v = at(c->doc->root, "sentpiece_model");
+	struct ferry_error own = FERRY_ERROR_INIT;
+	uint64_t pieces, classes = classes_of(weights);
+	int rc;
+
+	if (!v)
+		return 0;
+	if (v->kind != FERRY_BYTES) {
+		violate(&c->r, "type", "sentpiece_model", "must be the bytes "
+			"of a sentencepiece model: it is of kind %s",
+			ferry_kind_name(v->kind));
+		return 0;
+	}
+	rc = sentencepiece_count_in(v, &pieces, &own);
+	if (rc == FERRY_MALFORMED || rc == FERRY_LIMIT) {
+		violate(&c->r, "sentencepiece", "sentpiece_model", "is no "
+			"sentencepiece model: %s", own.text);
+		return 0;
+	}
+	if (rc)
+		return ferry_fail(c->err, rc, own.origin, own.offset, "%s",
+				  own.text);
+	if (!pieces)
+		violate(&c->r, "sentencepiece", "sentpiece_model",
+			"has no pieces");
+	else if (classes && classes != pieces + 1)
+		violate(&c->r, "classes", "state_dict.joint_net.2.weight",
+			"has %" PRIu64 " classes, but sentpiece_model has %"
+			PRIu64 " pieces, so that there must be %" PRIu64,
+			classes, pieces, pieces + 1);
+	return 0;
+}
+
+static int check_rnnt_config(struct checkpoint *c, struct ferry_value *config)
+{
+	struct ferry_value *checked = config, *out;
+	int rc;
+
+	c->r.path = "rnnt_config";
+	rc = without_joint_lr_factor(c->doc->store, config, &checked, c->err);
+	if (!rc)
+		rc = inference_config(c->doc->store,
+				      &c->all.items[c->all.n - 1], checked,
+				      &c->r, &out, c->err);
+	if (!rc)
+		check_sizes(config, &c->r);
+	if (!rc && at(at(config, "rnnt"), "prefix_token_map"))
+		violate(&c->r, "unexpected", "rnnt.prefix_token_map", "must "
+			"travel as raw_prefix_token_map of the checkpoint");
+	c->r.path = "";
+	return rc;
+}
+
+static int check_sized(struct checkpoint *c, struct ferry_value *config,
+		       struct ferry_value *weights)
+{
+	struct model model;
+	int rc;
+
+	if (!weights || !model_of(at(config, "rnnt"), &model) ||
+	    !classes_of(weights))
+		return 0;
+	c->r.path = "state_dict";
+	rc = check_model(c->doc, weights, &model, classes_of(weights), &c->r,
+			 c->err);
+	c->r.path = "";
+	return rc;
+}
+
+static int check_inside(struct checkpoint *c)
+{
+	struct ferry_value *config = at(c->doc->root, "rnnt_config");
+	struct ferry_value *weights = check_weights(c, "state_dict");
+	uint64_t filters = 0;
+	int rc = 0;
+
+	check_version(c);
+	check_melalpha(c);
+	check_ngram(c);
+	if (config)
+		rc = check_rnnt_config(c, config);
+	else
+		remark(&c->r, "no-config", "", "has no rnnt_config, as of release "
+		     "1.1 and before: bring it to a newer one with its config");
+	dimension(ferry_value_at(c->doc->root, "rnnt_config.input_val."
+				 "filterbank_features.n_filt"), &filters);
+	if (!rc)
+		rc = check_mels(c, filters);
+	if (!rc)
+		rc = check_pieces(c, weights);
+	return rc || !config ? rc : check_sized(c, config, weights);
+}
+
+int check_hardware(struct ferry_document *doc, struct ferry_findings *out,
+		   struct ferry_error *err)
+{
+	struct checkpoint c = {
+		.doc = doc, .err = err, .r = { .findings = out, .path = "" },
+	};
+	int rc = releases_load(doc->store, &c.all, err);
+
+	if (!rc)
+		rc = origin_of_hardware(doc, &c.all, &c.origin, err);
+	if (rc)
+		return rc;
+	check_keys(&c, c.origin.first->hardware);
+	check_progress(&c);
+	check_prefix_map(&c);
+	rc = check_inside(&c);
+	return rc ? rc : c.r.failed ? ferry_fail_nomem(err, "violations") : 0;
+}
+
+/* ---- training ------------------------------------------------------------------------ */
+
+static void check_tokenizer_kw(struct checkpoint *c)
+{
+	struct ferry_value *kw = at(c->doc->root, "tokenizer_kw"), *unk;
+
+	if (!kw)
+		return;
+	if (!is_mapping(kw)) {
+		violate(&c->r, "type", "tokenizer_kw", "must be a dict: it is "
+			"of kind %s", ferry_kind_name(kw->kind));
+		return;
+	}
+	for (uint32_t i = 0; i < c->origin.first->tokenizer_kw->u.list.n; i++) {
+		const char *name = list_text(c->doc->store,
+					     c->origin.first->tokenizer_kw, i);
+
+		c->r.failed |= !name;
+		if (name && !at(kw, name))
+			remark(&c->r, "missing", "tokenizer_kw", "has no '%s'",
+			     name);
+	}
+	unk = at(kw, "unk_handling");
+	if (unk && (!unk_handling(unk) ||
+		    (!ferry_value_is(unk_handling(unk), "FAIL") &&
+		     !ferry_value_is(unk_handling(unk), "WARN"))))
+		violate(&c->r, "value", "tokenizer_kw.unk_handling", "must be "
+			"FAIL or WARN");
+}
+
+static void check_norm_weight(struct checkpoint *c)
+{
+	const struct ferry_value *v = at(c->doc->root, "logmel_norm_weight");
+	double w;
+
+	if (v && (!number(v, &w) || !(w >= 0 && w <= 1)))
+		violate(&c->r, "value", "logmel_norm_weight", "must be a "
+			"number from 0 to 1");
+}
+
+static void check_optimizer(struct checkpoint *c)
+{
+	struct ferry_value *v = at(c->doc->root, "optimizer");
+	const struct ferry_value *groups = at(v, "param_groups");
+
+	if (!v || v->kind == FERRY_NONE)
+		return;
+	if (!is_mapping(v) || !at(v, "state") || !groups ||
+	    groups->kind != FERRY_LIST)
+		violate(&c->r, "type", "optimizer", "must be None, or a dict "
+			"of state and param_groups");
+	else if (groups->u.list.n != c->origin.first->groups)
+		violate(&c->r, "groups", "optimizer.param_groups", "has %u "
+			"groups, but release %s has %u", groups->u.list.n,
+			c->origin.release, c->origin.first->groups);
+}
+
+/* Raw weights and EMA are of one model. */
+static void check_pair(struct checkpoint *c, struct ferry_value *raw,
+		       struct ferry_value *ema)
+{
+	const struct ferry_value *a = ferry_value_items(raw),
+				 *b = ferry_value_items(ema);
+	struct ferry_value *v, *w;
+
+	c->r.path = "ema_state_dict";
+	for (uint32_t i = 0; i < a->u.dict.n; i++) {
+		const struct ferry_value *key = a->u.dict.pairs[i].key;
+
+		v = ferry_value_payload(a->u.dict.pairs[i].value);
+		w = ferry_dict_find(b, key);
+		w = w ? ferry_value_payload(w) : NULL;
+		if (!w)
+			violate_key(&c->r, "missing", key, "is missing: "
+				    "state_dict has it");
+		else if (v->kind == FERRY_TENSOR && w->kind == FERRY_TENSOR &&
+			 (v->u.tensor->ndim != w->u.tensor->ndim ||
+			  memcmp(v->u.tensor->shape, w->u.tensor->shape,
+				 v->u.tensor->ndim * sizeof(uint64_t))))
+			violate_key(&c->r, "shape", key, "has another shape "
+				    "than in state_dict");
+	}
+	for (uint32_t i = 0; i < b->u.dict.n; i++)
+		if (!ferry_dict_find(a, b->u.dict.pairs[i].key))
+			violate_key(&c->r, "unexpected", b->u.dict.pairs[i].key,
+				    "is not in state_dict");
+	c->r.path = "";
+}
+
+int check_training(struct ferry_document *doc, struct ferry_findings *out,
+		   struct ferry_error *err)
+{
+	struct checkpoint c = {
+		.doc = doc, .err = err, .r = { .findings = out, .path = "" },
+	};
+	struct ferry_value *raw, *ema;
+	int rc = releases_load(doc->store, &c.all, err);
+
+	if (!rc)
+		rc = origin_of_training(doc, &c.all, &c.origin, err);
+	if (rc)
+		return rc;
+	check_keys(&c, c.origin.first->training);
+	check_progress(&c);
+	check_prefix_map(&c);
+	check_tokenizer_kw(&c);
+	check_norm_weight(&c);
+	check_optimizer(&c);
+	raw = check_weights(&c, "state_dict");
+	ema = at(doc->root, "ema_state_dict");
+	if (ema && ema->kind == FERRY_NONE)
+		remark(&c.r, "no-ema", "ema_state_dict", "is None: the EMA was "
+		     "off, so that no hardware checkpoint can be made of it");
+	else
+		ema = check_weights(&c, "ema_state_dict");
+	if (raw && is_mapping(ema))
+		check_pair(&c, raw, ema);
+	return c.r.failed ? ferry_fail_nomem(err, "violations") : 0;
+}
+
+/* ---- mel statistics -------------------------------------------------------------------- */
+
+int check_stats(struct ferry_document *doc, struct ferry_findings *out,
+		struct ferry_error *err)
+{
+	struct report r = { .findings = out, .path = "" };
+	int rc = check_mel(doc->root, "", 0, false, &r, err);
+
+	return rc ? rc : r.failed ? ferry_fail_nomem(err, "violations") : 0;
+}

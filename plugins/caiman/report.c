@@ -1,0 +1,123 @@
+/* Violations and how they are told. */
+#include "config.h"
+
+#include "plugins/caiman/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <ferry/sys/buffer.h>
+
+#include "plugins/caiman/number.h"
+
+#define PATH_CAP 300
+#define TEXT_CAP 400
+
+static void add(struct report *r, enum ferry_level level, const char *code,
+		const char *name, const char *fmt, va_list ap)
+{
+	char path[PATH_CAP], text[TEXT_CAP];
+
+	snprintf(path, sizeof(path), "%s%s%s", r->path,
+		 *r->path && *name ? "." : "", name);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (ferry_findings_add(r->findings, level, code, path, FERRY_NO_OFFSET,
+			       "%s", text))
+		r->failed = true;
+}
+
+void violate(struct report *r, const char *code, const char *name,
+	     const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(r, FERRY_VIOLATION, code, name, fmt, ap);
+	va_end(ap);
+}
+
+void remark(struct report *r, const char *code, const char *name,
+	    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(r, FERRY_NOTE, code, name, fmt, ap);
+	va_end(ap);
+}
+
+void violate_key(struct report *r, const char *code,
+		 const struct ferry_value *key, const char *fmt, ...)
+{
+	char name[PATH_CAP / 2] = "?";
+	va_list ap;
+
+	if (key->kind == FERRY_STRING)
+		snprintf(name, sizeof(name), "%.*s",
+			 (int)(key->u.s.nbytes < sizeof(name) ?
+			       key->u.s.nbytes : sizeof(name)),
+			 key->u.s.data);
+	va_start(ap, fmt);
+	add(r, FERRY_VIOLATION, code, name, fmt, ap);
+	va_end(ap);
+}
+
+const char *said(struct ferry_store *store, const struct ferry_value *v,
+		 char out[SAID_CAP])
+{
+	char text[SAID_CAP - 10];
+	const char *digits;
+
+	switch (v->kind) {
+	case FERRY_STRING:
+		ferry_escape(text, sizeof(text), v->u.s.data, v->u.s.nbytes);
+		snprintf(out, SAID_CAP, "text '%s'", text);
+		break;
+	case FERRY_INT:
+		digits = ferry_int_text(store, v);
+		snprintf(out, SAID_CAP, "%.40s", digits ? digits : "integer");
+		break;
+	case FERRY_FLOAT:
+		number_repr(v->u.f, text);
+		snprintf(out, SAID_CAP, "%s", text);
+		break;
+	case FERRY_BOOL:
+		snprintf(out, SAID_CAP, "%s", v->u.b ? "true" : "false");
+		break;
+	case FERRY_NONE:
+		snprintf(out, SAID_CAP, "null");
+		break;
+	default:
+		snprintf(out, SAID_CAP, "a %s", ferry_kind_name(v->kind));
+		break;
+	}
+	return out;
+}
+
+int fail_violations(const struct ferry_findings *f, const char *what,
+		    struct ferry_error *err)
+{
+	struct ferry_buffer text = FERRY_BUFFER_INIT;
+	size_t n = ferry_findings_count_level(f, FERRY_VIOLATION), told = 0;
+	const struct ferry_finding *one;
+	int rc;
+
+	for (size_t i = 0; (one = ferry_findings_get(f, i)); i++) {
+		if (one->level != FERRY_VIOLATION)
+			continue;
+		if (text.n > 540)
+			break;
+		ferry_buffer_printf(&text, "%s%s %s", told ? "; " : "",
+				    one->path, one->text);
+		told++;
+	}
+	if (told < n)
+		ferry_buffer_printf(&text, "; and %zu more", n - told);
+	rc = text.failed ? ferry_fail_nomem(err, "violations") :
+	     ferry_fail(err, FERRY_MALFORMED, "caiman", FERRY_NO_OFFSET,
+			"%s: %zu violation%s: %s", what, n, n == 1 ? "" : "s",
+			text.data);
+	ferry_buffer_release(&text);
+	return rc;
+}
