@@ -36,8 +36,7 @@ int ferry__schema_add(struct ferry_tensor_schema *s,
 
 /*
  * schema_find.c: open a schema file.  `name` is a path, or with `named` a name
- * below the schema directories that the store knows.  *path is what messages
- * call it, and is freed by the caller.
+ * below the schema directories that the store knows.
  */
 int ferry__schema_open(const struct ferry_store *store, const char *name,
 		       bool named, struct ferry_source **out,

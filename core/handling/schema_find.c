@@ -3,61 +3,16 @@
 
 #include "core/handling/schema.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <ferry/sys/buffer.h>
-
-static int open_below(const char *dirs, const char *name,
-		      struct ferry_source **out, struct ferry_error *err)
-{
-	struct ferry_error why = FERRY_ERROR_INIT;
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	int rc = FERRY_NOTFOUND;
-	size_t n;
-
-	for (; *dirs && rc == FERRY_NOTFOUND; dirs += n + (dirs[n] == ':')) {
-		n = strcspn(dirs, ":");
-		path.n = 0;
-		ferry_buffer_add(&path, dirs, n);
-		ferry_buffer_printf(&path, "/%s", name);
-		ferry_error_clear(&why);
-		if (n)
-			rc = path.failed ? ferry_fail_nomem(&why, "a path") :
-			     ferry_source_open_file(out, path.data, &why);
-	}
-	ferry_buffer_release(&path);
-	return rc ? ferry_fail(err, rc, "schema", FERRY_NO_OFFSET, "%s",
-			       why.text) : 0;
-}
-
-static int open_named(const struct ferry_store *store, const char *name,
-		      struct ferry_source **out, struct ferry_error *err)
-{
-	const char *given = secure_getenv("FERRY_SCHEMA_PATH");
-	struct ferry_error why = FERRY_ERROR_INIT;
-	int rc = FERRY_NOTFOUND;
-
-	(void)store;
-	if (given)
-		rc = open_below(given, name, out, &why);
-	if (rc == FERRY_NOTFOUND) {
-		ferry_error_clear(&why);
-		rc = open_below(SCHEMADIR, name, out, &why);
-	}
-	if (rc == FERRY_NOTFOUND)
-		return ferry_fail(err, rc, "schema", FERRY_NO_OFFSET,
-				  "%s: no schema directory has this file",
-				  name);
-	return rc ? ferry_fail(err, rc, "schema", FERRY_NO_OFFSET, "%s",
-			       why.text) : 0;
-}
+#include <ferry/sys/plugin.h>
 
 int ferry__schema_open(const struct ferry_store *store, const char *name,
 		       bool named, struct ferry_source **out,
 		       struct ferry_error *err)
 {
-	return named ? open_named(store, name, out, err) :
+	return named ? ferry_schema_open(store, name, out, err) :
 		       ferry_source_open_file(out, name, err);
 }
 
@@ -80,19 +35,21 @@ static void put_file(struct ferry_buffer *b, const char *name, bool folder)
 			    name + n);
 }
 
-static bool is_below(const char *name)
+/* 1: there is such a file; 0: not, or the name could be none's. */
+static int exists(const struct ferry_store *store, const char *file,
+		  struct ferry_error *err)
 {
-	const char *at = name;
-	size_t n;
+	struct ferry_error why = FERRY_ERROR_INIT;
+	struct ferry_source *src;
+	int rc = ferry__schema_open(store, file, true, &src, &why);
 
-	if (*name == '/')
-		return false;
-	for (; *at; at += n + (at[n] == '/')) {
-		n = strcspn(at, "/");
-		if (!n || *at == '.')
-			return false;
+	if (!rc) {
+		ferry_source_unref(src);
+		return 1;
 	}
-	return *name;
+	if (rc == FERRY_NOTFOUND || rc == FERRY_MISUSE)
+		return 0;
+	return ferry_fail(err, rc, why.origin, why.offset, "%s", why.text);
 }
 
 int ferry_tensor_schema_find(struct ferry_tensor_schema **out,
@@ -101,22 +58,15 @@ int ferry_tensor_schema_find(struct ferry_tensor_schema **out,
 			     struct ferry_error *err)
 {
 	struct ferry_buffer file = FERRY_BUFFER_INIT;
-	struct ferry_source *src = NULL;
 	char shown[200];
-	bool found = false;
 	int rc = 0;
 
-	for (int folder = 1; folder >= 0 && !found && is_below(name) && !rc;
-	     folder--) {
+	for (int folder = 1; folder >= 0 && !rc; folder--) {
 		put_file(&file, name, folder);
 		rc = file.failed ? ferry_fail_nomem(err, "a path") :
-		     ferry__schema_open(store, file.data, true, &src, NULL);
-		found = !rc;
-		if (rc == FERRY_NOTFOUND)
-			rc = 0;
+		     exists(store, file.data, err);
 	}
-	ferry_source_unref(src);
-	if (found || (rc && rc != FERRY_NOMEM))
+	if (rc > 0)
 		rc = ferry__schema_load(out, store, file.data, true, dims,
 					n_dims, err);
 	else if (!rc)

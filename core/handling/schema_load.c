@@ -346,10 +346,11 @@ int ferry__schema_load(struct ferry_tensor_schema **out,
 
 	if (!l)
 		return ferry_fail_nomem(err, "a tensor schema");
-	l->store = store;
 	l->err = err;
 	l->scope.most = FERRY__SCHEMA_WORK;
 	rc = ferry__schema_new(&l->schema, err);
+	/* Any store knows the environment's directories. */
+	l->store = store || rc ? store : l->schema->store;
 	if (!rc)
 		rc = open_layers(l, name, named);
 	if (!rc)

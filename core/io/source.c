@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,9 +16,19 @@
 /* One system call at most; Linux itself stops at 2 GiB - 4 KiB. */
 #define READ_MAX ((size_t)1 << 30)
 
+/* A pipe without a writer would block an open without O_NONBLOCK. */
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+/*
+ * Descriptors are few: a file that is given a high one, because many are open,
+ * is closed again and opened for each read, and must be the same file then.
+ */
 struct file_source {
 	struct ferry_source base;
-	int fd;
+	int fd;			/* -1: opened for each read */
+	dev_t dev;
+	ino_t ino;
+	struct timespec modified;
 };
 
 struct memory_source {
@@ -141,15 +152,14 @@ static int fail_read(const struct ferry_source *src, uint64_t offset, int e,
 			  (unsigned long long)src->nbytes);
 }
 
-static int file_read(struct ferry_source *src, void *buf, uint64_t offset,
-		     size_t n, struct ferry_error *err)
+static int read_at(struct ferry_source *src, int fd, void *buf,
+		   uint64_t offset, size_t n, struct ferry_error *err)
 {
-	struct file_source *file = (struct file_source *)src;
 	char *to = buf;
 	ssize_t got;
 
 	while (n) {
-		got = pread(file->fd, to, n < READ_MAX ? n : READ_MAX,
+		got = pread(fd, to, n < READ_MAX ? n : READ_MAX,
 			    (off_t)offset);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -162,18 +172,66 @@ static int file_read(struct ferry_source *src, void *buf, uint64_t offset,
 	return 0;
 }
 
+static bool is_same(const struct file_source *file, const struct stat *st)
+{
+	return st->st_dev == file->dev && st->st_ino == file->ino &&
+	       (uint64_t)st->st_size == file->base.nbytes &&
+	       st->st_mtim.tv_sec == file->modified.tv_sec &&
+	       st->st_mtim.tv_nsec == file->modified.tv_nsec;
+}
+
+static int open_again(const struct file_source *file, int *out,
+		      struct ferry_error *err)
+{
+	int fd = open(file->base.name, OPEN_FLAGS);
+	char name[256];
+	struct stat st;
+
+	ferry_escape(name, sizeof(name), file->base.name,
+		     strlen(file->base.name));
+	if (fd < 0)
+		return ferry_fail_errno(err, errno, "%s: can't open it again",
+					name);
+	if (fstat(fd, &st) || !is_same(file, &st)) {
+		close(fd);
+		return ferry_fail(err, FERRY_IO, "", FERRY_NO_OFFSET,
+				  "%s: file was changed or replaced while it "
+				  "was read", name);
+	}
+	*out = fd;
+	return 0;
+}
+
+static int file_read(struct ferry_source *src, void *buf, uint64_t offset,
+		     size_t n, struct ferry_error *err)
+{
+	struct file_source *file = (struct file_source *)src;
+	int fd = file->fd;
+	int code = fd < 0 ? open_again(file, &fd, err) : 0;
+
+	if (code)
+		return code;
+	code = read_at(src, fd, buf, offset, n, err);
+	if (file->fd < 0)
+		close(fd);
+	return code;
+}
+
 static bool file_file_range(struct ferry_source *src, uint64_t offset,
 			    uint64_t n, int *fd, uint64_t *file_offset)
 {
 	(void)n;
 	*fd = ((struct file_source *)src)->fd;
 	*file_offset = offset;
-	return true;
+	return *fd >= 0;
 }
 
 static void file_free(struct ferry_source *src)
 {
-	close(((struct file_source *)src)->fd);
+	int fd = ((struct file_source *)src)->fd;
+
+	if (fd >= 0)
+		close(fd);
 	ferry_alloc_free(src);
 }
 
@@ -208,6 +266,16 @@ static int fail_open(const char *name, int e, struct ferry_error *err)
 			  "a part of the path is no directory");
 }
 
+/* The lowest number that is free is given, so that it tells how many are not.
+ * Half of them are left to whoever else needs some. */
+static bool is_high(int fd)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_NOFILE, &limit) &&
+	       (rlim_t)fd >= limit.rlim_cur / 2;
+}
+
 int ferry_source_open_file(struct ferry_source **out, const char *path,
 			   struct ferry_error *err)
 {
@@ -218,8 +286,7 @@ int ferry_source_open_file(struct ferry_source **out, const char *path,
 	int fd;
 
 	ferry_escape(name, sizeof(name), path, strlen(path));
-	/* A pipe without a writer would block an open without O_NONBLOCK. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = open(path, OPEN_FLAGS);
 	if (fd < 0)
 		return fail_open(name, errno, err);
 	if (fstat(fd, &st))
@@ -238,7 +305,12 @@ int ferry_source_open_file(struct ferry_source **out, const char *path,
 				 (uint64_t)st.st_size, path, err);
 	if (code)
 		goto out;
-	file->fd = fd;
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	file->modified = st.st_mtim;
+	file->fd = is_high(fd) ? -1 : fd;
+	if (file->fd < 0)
+		close(fd);
 	*out = &file->base;
 	return 0;
 out:

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -120,6 +121,58 @@ Test(source, file_that_shrinks_is_an_io_error)
 	cr_assert(strstr(err.text, path));
 	cr_assert_eq(err.offset, 4);
 	ferry_source_unref(src);
+}
+
+#define MANY 100
+
+static void allow_few_files(void)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 40;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+Test(source, more_files_are_open_than_there_are_descriptors)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_source *src[MANY];
+	char name[16], got[8], text[9], path[128];
+	uint64_t at;
+	int i, fd;
+
+	allow_few_files();
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		snprintf(text, sizeof(text), "%08d", i);
+		cr_assert_eq(ferry_source_open_file(&src[i],
+						    make_file(name, text, 8),
+						    &err), 0, "%s", err.text);
+	}
+	for (i = 0; i < MANY; i++) {
+		snprintf(text, sizeof(text), "%08d", i);
+		cr_assert_eq(ferry_source_read(src[i], got, 0, 8, &err), 0,
+			     "%s", err.text);
+		cr_expect_arr_eq(got, text, 8);
+	}
+	cr_expect(ferry_source_file_range(src[0], 0, 8, &fd, &at));
+	cr_expect(!ferry_source_file_range(src[MANY - 1], 0, 8, &fd, &at));
+
+	snprintf(path, sizeof(path), "%s", make_file("new", "newer!!!", 8));
+	cr_assert_eq(rename(path, src[MANY - 1]->name), 0);
+	cr_expect_eq(ferry_source_read(src[MANY - 1], got, 0, 8, &err),
+		     FERRY_IO);
+	cr_expect(strstr(err.text, "f99: file was changed or replaced while it "
+			 "was read"), "%s", err.text);
+	ferry_error_clear(&err);
+	cr_assert_eq(unlink(src[MANY - 2]->name), 0);
+	cr_expect_eq(ferry_source_read(src[MANY - 2], got, 0, 8, &err),
+		     FERRY_IO);
+	cr_expect(strstr(err.text, "f98: can't open it again: No such file"),
+		  "%s", err.text);
+	for (i = 0; i < MANY; i++)
+		ferry_source_unref(src[i]);
 }
 
 Test(source, ranges_nest_and_keep_their_parent)
