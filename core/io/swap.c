@@ -168,3 +168,18 @@ int ferry_source_swap(struct ferry_source **out, struct ferry_source *src,
 	*out = &s->base;
 	return 0;
 }
+
+int ferry_source_swap_range(struct ferry_source **out,
+			    struct ferry_source *src, uint64_t offset,
+			    uint64_t n, unsigned unit, const char *name,
+			    struct ferry_error *err)
+{
+	struct ferry_source *range;
+	int code = ferry_source_range(&range, src, offset, n, name, err);
+
+	if (code)
+		return code;
+	code = ferry_source_swap(out, range, unit, name, err);
+	ferry_source_unref(range);
+	return code;
+}

@@ -92,14 +92,11 @@ static int set_extra(struct reader *r, struct ferry_value *tensor,
 static int swapped(struct reader *r, const struct layout *l, uint64_t nbytes,
 		   unsigned unit, struct ferry_source **out)
 {
-	struct ferry_source *range = NULL, *swap = NULL;
+	struct ferry_source *swap;
 	int rc;
 
-	rc = ferry_source_range(&range, l->src, l->offset, nbytes, r->name,
-				r->err);
-	if (!rc)
-		rc = ferry_source_swap(&swap, range, unit, r->name, r->err);
-	ferry_source_unref(range);
+	rc = ferry_source_swap_range(&swap, l->src, l->offset, nbytes, unit,
+				     r->name, r->err);
 	if (!rc && ferry_store_take_source(r->store, swap)) {
 		ferry_source_unref(swap);
 		rc = ferry_fail_nomem(r->err, "an array");

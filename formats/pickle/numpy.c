@@ -216,17 +216,14 @@ static int swap(struct ferry_store *store, enum ferry_dtype dtype,
 		struct ferry_source **src, uint64_t *offset, uint64_t n,
 		struct ferry_error *err)
 {
-	struct ferry_source *range, *swapped;
+	struct ferry_source *swapped;
 	unsigned unit = ferry_dtype_swap_size(dtype);
 	int ret;
 
 	if (unit < 2)
 		return 0;
-	ret = ferry_source_range(&range, *src, *offset, n, "numpy array", err);
-	if (ret)
-		return ret;
-	ret = ferry_source_swap(&swapped, range, unit, "numpy array", err);
-	ferry_source_unref(range);
+	ret = ferry_source_swap_range(&swapped, *src, *offset, n, unit,
+				      "numpy array", err);
 	if (ret)
 		return ret;
 	ret = ferry_store_take_source(store, swapped);

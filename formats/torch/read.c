@@ -34,17 +34,14 @@ static int swap(struct ferry_source **src, const struct torch_pid *pid,
 		struct ferry_error *err)
 {
 	unsigned unit = ferry_dtype_swap_size(pid->dtype->dtype);
-	struct ferry_source *range = NULL, *swapped = NULL;
+	struct ferry_source *swapped;
 	uint64_t n = (*src)->nbytes;
 	int r;
 
 	if (unit <= 1 || pid->untyped || n < unit)
 		return 0;
-	r = ferry_source_range(&range, *src, 0, n - n % unit, (*src)->name,
-			       err);
-	if (!r)
-		r = ferry_source_swap(&swapped, range, unit, range->name, err);
-	ferry_source_unref(range);
+	r = ferry_source_swap_range(&swapped, *src, 0, n - n % unit, unit,
+				    (*src)->name, err);
 	if (r)
 		return r;
 	ferry_source_unref(*src);
@@ -95,6 +92,10 @@ static int open_record(struct torch_reader *rd, const struct torch_pid *pid,
 	int r;
 
 	m = torch_archive_find(&rd->archive, rd->folder, pid->key, pid->nkey);
+	/* torch 1.4 */
+	if (!m && !rd->archive.script)
+		m = torch_archive_find(&rd->archive, "tensors/", pid->key,
+				       pid->nkey);
 	if (!m && !pid->nbytes)
 		return ferry_source_zero(out, 0, err);
 	r = check_record(rd, m, pid, err);

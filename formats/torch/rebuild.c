@@ -109,7 +109,7 @@ static int swap_untyped(const struct call *c, struct ferry_storage *st,
 {
 	struct torch_rebuild *rb = c->rb;
 	uint64_t unit = ferry_dtype_swap_size(dtype), before, n;
-	struct ferry_source *range = NULL, *swapped = NULL;
+	struct ferry_source *swapped;
 	int r;
 
 	if (!rb->big_endian || !(st->flags & FERRY_UNTYPED) || !st->nbytes)
@@ -128,12 +128,9 @@ static int swap_untyped(const struct call *c, struct ferry_storage *st,
 	n = st->source->nbytes - st->offset;
 	if (unit <= 1 || n < unit)
 		return 0;
-	r = ferry_source_range(&range, st->source, st->offset, n - n % unit,
-			       st->source->name, c->err);
-	if (!r)
-		r = ferry_source_swap(&swapped, range, (unsigned)unit,
-				      st->source->name, c->err);
-	ferry_source_unref(range);
+	r = ferry_source_swap_range(&swapped, st->source, st->offset,
+				    n - n % unit, (unsigned)unit,
+				    st->source->name, c->err);
 	if (r)
 		return r;
 	if (ferry_store_take_source(rb->store, swapped)) {

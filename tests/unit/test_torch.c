@@ -682,6 +682,15 @@ Test(torch, arrays_of_texts_are_a_loss_and_those_of_pickles_are_none)
 	ferry_findings_free(f);
 }
 
+Test(torch, storages_of_1_4_lie_in_another_folder)
+{
+	static const float w[4] = { 0, 1, 2, 3 };
+
+	must_read(torch_read, "tensors_folder.pt");
+	expect_about("writer", "torch 1.4 or 1.5");
+	expect_floats("w", w, 4);
+}
+
 /* ---- memory ------------------------------------------------------------ */
 
 Test(torch, every_failed_allocation_is_reported)

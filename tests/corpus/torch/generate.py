@@ -4,7 +4,8 @@
 
 With torch 2.13 it writes all but the files that only an old torch can make
 (legacy_modules.pt, old_numeric_keys.pt: run it with 1.13 as well, which writes
-those alone).  Everything below `made by hand` needs no torch of its own: it
+those alone; tensors_folder.pt is of 1.4, {"w": arange(4.0), "b": ones(2)} saved
+with _use_new_zipfile_serialization=True).  Everything below `made by hand` needs no torch of its own: it
 rewrites archives that torch saved.
 """
 import io

@@ -111,6 +111,12 @@ FERRY_API int ferry_source_inflate(struct ferry_source **out,
 FERRY_API int ferry_source_swap(struct ferry_source **out,
 				struct ferry_source *src, unsigned unit,
 				const char *name, struct ferry_error *err);
+/* [offset, +n) of src so, n a multiple of unit. */
+FERRY_API int ferry_source_swap_range(struct ferry_source **out,
+				      struct ferry_source *src,
+				      uint64_t offset, uint64_t n,
+				      unsigned unit, const char *name,
+				      struct ferry_error *err);
 /* nbytes zero bytes. */
 FERRY_API int ferry_source_zero(struct ferry_source **out, uint64_t nbytes,
 				struct ferry_error *err);
