@@ -142,10 +142,11 @@ static void print_summary(const struct cli *c, const struct cli_job *j,
 	cli_outlet_print(stderr, j->job.output);
 	fprintf(stderr, ": %s tensor%s, %s in %.2f s",
 		cli_count(a, sum->n_tensors), cli_plural(sum->n_tensors),
-		cli_bytes(b, nbytes), seconds);
+		ferry_bytes_text(nbytes, b), seconds);
 	if (nbytes && seconds > 0)
 		fprintf(stderr, " (%s/s)",
-			cli_bytes(a, (uint64_t)((double)nbytes / seconds)));
+			ferry_bytes_text((uint64_t)((double)nbytes / seconds),
+					 a));
 	fputs(j->job.verify ? ", verified\n" : "\n", stderr);
 }
 

@@ -87,7 +87,7 @@ static void print_summary(const struct cli_contrast *k,
 	put_only(k->only_b, b->path, &first);
 	if (k->nbytes)
 		printf("%s%s compared", first ? "" : ", ",
-		       cli_bytes(text, k->nbytes));
+		       ferry_bytes_text(k->nbytes, text));
 	if (!first || k->nbytes)
 		putchar('\n');
 }

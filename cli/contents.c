@@ -157,7 +157,7 @@ static void put_row(struct cli_table *t, const struct row *row)
 	}
 	cli_cell_fmt(t, "%s tensor%s", cli_count(text, row->n_tensors),
 		     cli_plural(row->n_tensors));
-	cli_cell(t, cli_bytes(text, row->nbytes));
+	cli_cell(t, ferry_bytes_text(row->nbytes, text));
 }
 
 void cli_print_contents(struct ferry_value *v)

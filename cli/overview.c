@@ -184,7 +184,7 @@ static void put_sum(const struct cli_sum *sum)
 
 	printf("%s in ", cli_count(size, sum->nelem));
 	put_count(sum, " (", ")");
-	printf(", %s\n", cli_bytes(size, sum->nbytes));
+	printf(", %s\n", ferry_bytes_text(sum->nbytes, size));
 }
 
 static void put_dtypes(const struct cli_survey *s)
@@ -200,7 +200,7 @@ static void put_dtypes(const struct cli_survey *s)
 			continue;
 		printf("%s%s %s (", between,
 		       ferry_dtype_name((enum ferry_dtype)d),
-		       cli_bytes(size, sum->nbytes));
+		       ferry_bytes_text(sum->nbytes, size));
 		put_count(sum, ", ", "");
 		putchar(')');
 		between = ", ";
@@ -214,12 +214,12 @@ static void put_storages(const struct cli_survey *s)
 
 	put_key("storages");
 	printf("%s, %s", cli_count(a, s->n_storages),
-	       cli_bytes(b, s->storage_nbytes));
+	       ferry_bytes_text(s->storage_nbytes, b));
 	if (s->n_ties)
 		printf("; %zu shared by several names", s->n_ties);
 	if (s->unreached_nbytes)
 		printf("; %s reached by no tensor",
-		       cli_bytes(c, s->unreached_nbytes));
+		       ferry_bytes_text(s->unreached_nbytes, c));
 	putchar('\n');
 }
 
@@ -233,7 +233,7 @@ void cli_print_overview(const struct cli_overview *o)
 	       o->format && o->format->title ? " (" : "",
 	       o->format && o->format->title ? o->format->title : "",
 	       o->format && o->format->title ? ")" : "",
-	       cli_bytes(size, o->nbytes));
+	       ferry_bytes_text(o->nbytes, size));
 	put_type(o);
 	put_facts(o->facts);
 	put_about(o->file.doc->about);
@@ -265,7 +265,7 @@ static void put_tie(const struct cli_survey *s, const struct cli_tie *tie)
 	if (tie->n > NAMES_MOST)
 		printf(" and %zu more", tie->n - NAMES_MOST);
 	printf(tie->same ? "  (%s)\n" : "  (views of one storage, %s)\n",
-	       cli_bytes(size, spans->storage->nbytes));
+	       ferry_bytes_text(spans->storage->nbytes, size));
 }
 
 void cli_print_ties(const struct cli_overview *o)

@@ -79,8 +79,8 @@ static void print_plan(const struct ferry_job *job, const struct ferry_plan *p)
 	puts("steps:");
 	print_steps(p);
 	printf("data: %s read, %s written\n",
-	       cli_bytes(in, ferry_plan_bytes_in(p)),
-	       cli_bytes(out, ferry_plan_bytes_out(p)));
+	       ferry_bytes_text(ferry_plan_bytes_in(p), in),
+	       ferry_bytes_text(ferry_plan_bytes_out(p), out));
 	print_findings(job, p);
 }
 

@@ -61,10 +61,10 @@ void cli_progress_step(void *ctx, uint64_t done, uint64_t total)
 	p->last = t;
 	p->dirty = true;
 	rate = (double)done / ((double)(t - p->begun) / 1e9);
-	fprintf(stderr, "\r\033[K%s of %s (%d%%), %s/s", cli_bytes(a, done),
-		cli_bytes(b, total),
+	fprintf(stderr, "\r\033[K%s of %s (%d%%), %s/s",
+		ferry_bytes_text(done, a), ferry_bytes_text(total, b),
 		total ? (int)(100.0 * (double)done / (double)total) : 100,
-		cli_bytes(c, (uint64_t)rate));
+		ferry_bytes_text((uint64_t)rate, c));
 	if (rate > 0 && total >= done)
 		put_left((double)(total - done) / rate);
 	fflush(stderr);

@@ -91,27 +91,6 @@ void cli_puts(FILE *f, const char *text)
 	cli_put(f, text, strlen(text));
 }
 
-char *cli_bytes(char out[CLI_NUMBER_CAP], uint64_t nbytes)
-{
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB",
-					     "EB" };
-	double x = (double)nbytes / 1000;
-	size_t unit = 0;
-
-	if (nbytes < 1000) {
-		snprintf(out, CLI_NUMBER_CAP, "%" PRIu64 " byte%s", nbytes,
-			 cli_plural(nbytes));
-		return out;
-	}
-	while (x >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-		x /= 1000;
-		unit++;
-	}
-	snprintf(out, CLI_NUMBER_CAP, x < 9.95 ? "%.1f %s" : "%.0f %s", x,
-		 units[unit]);
-	return out;
-}
-
 char *cli_count(char out[CLI_NUMBER_CAP], uint64_t n)
 {
 	char digits[24];

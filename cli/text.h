@@ -28,8 +28,6 @@ bool cli_is_plain(const char *text, size_t n);
 
 #define CLI_NUMBER_CAP 40
 
-/* "0 bytes", "512 bytes", "4.9 MB": decimal units.  Returns out. */
-char *cli_bytes(char out[CLI_NUMBER_CAP], uint64_t nbytes);
 /* "1,234,567".  Returns out. */
 char *cli_count(char out[CLI_NUMBER_CAP], uint64_t n);
 

@@ -60,8 +60,9 @@ static void put_leaf(const struct ferry_value *v)
 
 	cli_put_value(stdout, v, STRING_MOST);
 	if (v->kind == FERRY_TENSOR)
-		printf(", %s", cli_bytes(size,
-					 ferry_tensor_nbytes(v->u.tensor)));
+		printf(", %s",
+		       ferry_bytes_text(ferry_tensor_nbytes(v->u.tensor),
+					size));
 	fputc('\n', stdout);
 }
 

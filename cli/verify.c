@@ -83,7 +83,7 @@ static void print_result(const struct cli *c, const struct verify *v)
 	       cli_plural(v->sum.n_tensors));
 	if (v->sum.n_names > v->sum.n_tensors)
 		printf(" (%s names)", cli_count(a, v->sum.n_names));
-	printf(", %s, %s, %s\n", cli_bytes(b, v->sum.nbytes),
+	printf(", %s, %s, %s\n", ferry_bytes_text(v->sum.nbytes, b),
 	       v->file.doc->format, type ? type : "of no known type");
 }
 

@@ -4,6 +4,7 @@
 #include <ferry/error.h>
 
 #include <stdbool.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -145,5 +146,23 @@ char *ferry_escape(char *out, size_t cap, const char *text, size_t n)
 			cut = at;
 	}
 	out[at] = '\0';
+	return out;
+}
+
+char *ferry_bytes_text(uint64_t nbytes, char out[32])
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB",
+					     "EB" };
+	double n = (double)nbytes / 1000;
+	size_t i = 0;
+
+	if (nbytes < 1000) {
+		snprintf(out, 32, "%" PRIu64 " byte%s", nbytes,
+			 nbytes == 1 ? "" : "s");
+		return out;
+	}
+	for (; n >= 999.5 && i + 1 < sizeof(units) / sizeof(*units); i++)
+		n /= 1000;
+	snprintf(out, 32, n < 9.95 ? "%.1f %s" : "%.0f %s", n, units[i]);
 	return out;
 }

@@ -1,9 +1,6 @@
 /* How much a document holds. */
 #include "config.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/map.h>
 
@@ -112,20 +109,4 @@ int ferry__measure(struct ferry_document *doc, struct ferry__amount *out,
 	rc = ferry__measure_below(doc->store, &marks, doc->root, out, err);
 	ferry_marks_release(&marks);
 	return rc;
-}
-
-const char *ferry__bytes_text(uint64_t nbytes, char out[32])
-{
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
-	double n = (double)nbytes / 1000;
-	size_t i = 0;
-
-	if (nbytes < 1000) {
-		snprintf(out, 32, "%" PRIu64 " bytes", nbytes);
-		return out;
-	}
-	for (; n >= 999.5 && i + 1 < sizeof(units) / sizeof(*units); i++)
-		n /= 1000;
-	snprintf(out, 32, n < 9.95 ? "%.1f %s" : "%.0f %s", n, units[i]);
-	return out;
 }

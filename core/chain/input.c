@@ -21,7 +21,7 @@ static int describe_read(struct ferry_plan *p, const struct ferry__input *in,
 			       "%s: %s, %" PRIu64 " tensor%s, %s", path,
 			       in->format->title, amount.tensors,
 			       amount.tensors == 1 ? "" : "s",
-			       ferry__bytes_text(amount.storage_nbytes, size));
+			       ferry_bytes_text(amount.storage_nbytes, size));
 }
 
 /* What the reader could not have of a file is lost to the output. */
@@ -103,7 +103,7 @@ static int describe_open(struct ferry_plan *p, const struct ferry__input *in,
 
 	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
 	return ferry__add_step(p, "read", "file", err, "%s: a file of %s",
-			       path, ferry__bytes_text(in->source->nbytes,
+			       path, ferry_bytes_text(in->source->nbytes,
 						       size));
 }
 

@@ -42,7 +42,7 @@ static int add_group(struct groups *g, const struct ferry_pair *pair)
 	if (pair->key->kind != FERRY_STRING)
 		memcpy(name, "tensors", sizeof("tensors"));
 	ferry_buffer_printf(&g->text, "%s%s, %s", g->n > 1 ? "; " : "", name,
-			    ferry__bytes_text(amount.nbytes, size));
+			    ferry_bytes_text(amount.nbytes, size));
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static int say(struct groups *g, const char *code, const char *head,
 	if (g->n > SHOWN_GROUPS)
 		ferry_buffer_printf(&g->text, "; %" PRIu64 " more, %s",
 				    g->n - SHOWN_GROUPS,
-				    ferry__bytes_text(g->more_nbytes, size));
+				    ferry_bytes_text(g->more_nbytes, size));
 	if (g->values)
 		ferry_buffer_printf(&g->text, "%s%" PRIu64 " value%s",
 				    g->n ? ", and " : "", g->values,

@@ -71,8 +71,6 @@ int ferry__measure(struct ferry_document *doc, struct ferry__amount *out,
 int ferry__measure_below(struct ferry_store *store, struct ferry_marks *marks,
 			 struct ferry_value *root, struct ferry__amount *out,
 			 struct ferry_error *err);
-/* "1.4 GB" */
-const char *ferry__bytes_text(uint64_t nbytes, char out[32]);
 
 /* plan.c */
 int ferry__add_step(struct ferry_plan *p, const char *what, const char *name,

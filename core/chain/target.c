@@ -391,9 +391,9 @@ static int note_waste(struct ferry_plan *p, const struct ferry__amount *amount,
 				  FERRY_NO_OFFSET, "storages of %s are written, "
 				  "of which tensors reach %s: --set compact=yes "
 				  "leaves the rest out",
-				  ferry__bytes_text(amount->storage_nbytes,
+				  ferry_bytes_text(amount->storage_nbytes,
 						    all),
-				  ferry__bytes_text(amount->nbytes, reached)) ?
+				  ferry_bytes_text(amount->nbytes, reached)) ?
 	       ferry_fail_nomem(err, "findings") : 0;
 }
 
@@ -418,7 +418,7 @@ static int describe_write(struct ferry_plan *p, struct ferry_error *err)
 			       "%s%s%s, %" PRIu64 " tensor%s, %s", path,
 			       *path ? ": " : "", p->writer->title,
 			       amount.tensors, amount.tensors == 1 ? "" : "s",
-			       ferry__bytes_text(p->bytes_out, size));
+			       ferry_bytes_text(p->bytes_out, size));
 }
 
 /* Nothing is written: what a writer would have to read. */

@@ -53,7 +53,8 @@ static int note_left(struct ferry_document *doc, const struct ferry_pair *pair,
 					  "behind: %" PRIu64 " tensor%s, %s",
 					  name, amount.tensors,
 					  amount.tensors == 1 ? "" : "s",
-					  bytes_text(amount.nbytes, size));
+					  ferry_bytes_text(amount.nbytes,
+							   size));
 	return ferry_findings_add(out, FERRY_NOTE, "values", name,
 				  FERRY_NO_OFFSET, "'%s' is left behind", name);
 }

@@ -27,22 +27,6 @@ static const char *const hyper_keys[] = {
 	"hyper_parameters", "hparams", "args", "opt", "config", "cfg", NULL
 };
 
-const char *bytes_text(uint64_t nbytes, char out[32])
-{
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
-	double n = (double)nbytes / 1000;
-	size_t i = 0;
-
-	if (nbytes < 1000) {
-		snprintf(out, 32, "%" PRIu64 " bytes", nbytes);
-		return out;
-	}
-	for (; n >= 999.5 && i + 1 < sizeof(units) / sizeof(*units); i++)
-		n /= 1000;
-	snprintf(out, 32, n < 9.95 ? "%.1f %s" : "%.0f %s", n, units[i]);
-	return out;
-}
-
 /* ---- counting ------------------------------------------------------------ */
 
 /* Two tensors that are the same part of one storage are one. */
@@ -157,8 +141,9 @@ int describe_weights(struct ferry_document *doc, struct ferry_value *out,
 			 ferry_uint(doc->store, amount.tensors), err);
 	if (!rc)
 		rc = set(doc, out, "weights",
-			 ferry_cstring(doc->store, bytes_text(amount.nbytes,
-							      size)), err);
+			 ferry_cstring(doc->store,
+				       ferry_bytes_text(amount.nbytes, size)),
+			 err);
 	return rc;
 }
 
@@ -197,7 +182,7 @@ static int describe_optimizers(struct ferry_document *doc,
 			continue;
 		snprintf(text, sizeof(text), "%" PRIu64 " tensor%s, %s",
 			 amount.tensors, amount.tensors == 1 ? "" : "s",
-			 bytes_text(amount.nbytes, size));
+			 ferry_bytes_text(amount.nbytes, size));
 		rc = set(doc, out, optimizer_keys[i],
 			 ferry_cstring(doc->store, text), err);
 	}
@@ -314,8 +299,9 @@ int describe_optimizer(struct ferry_document *doc, struct ferry_value *out,
 	rc = set(doc, out, "tensors", ferry_uint(doc->store, amount.tensors),
 		 err);
 	if (!rc)
-		rc = set(doc, out, "bytes", ferry_cstring(
-				 doc->store, bytes_text(amount.nbytes, size)),
+		rc = set(doc, out, "bytes",
+			 ferry_cstring(doc->store,
+				       ferry_bytes_text(amount.nbytes, size)),
 			 err);
 	groups = ferry_dict_get(items, "param_groups");
 	if (!rc && groups && groups->kind == FERRY_LIST)

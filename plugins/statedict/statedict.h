@@ -61,8 +61,6 @@ int describe_checkpoint(struct ferry_document *doc, struct ferry_value *out,
 			struct ferry_error *err);
 int describe_optimizer(struct ferry_document *doc, struct ferry_value *out,
 		       struct ferry_error *err);
-/* "1.4 GB" */
-const char *bytes_text(uint64_t nbytes, char out[32]);
 /* Tensors below v and their bytes, each counted once. */
 struct amount {
 	uint64_t tensors, nelem, nbytes;

@@ -112,3 +112,23 @@ Test(error, escape_fits_its_room_and_never_cuts_an_escape)
 		cr_assert_neq(n > 3 ? out[n - 4] : 'x', '\\');
 	}
 }
+
+static void bytes_are(uint64_t nbytes, const char *expected)
+{
+	char text[32];
+
+	cr_assert_str_eq(ferry_bytes_text(nbytes, text), expected);
+}
+
+Test(error, sizes_read_well)
+{
+	bytes_are(0, "0 bytes");
+	bytes_are(1, "1 byte");
+	bytes_are(999, "999 bytes");
+	bytes_are(1000, "1.0 kB");
+	bytes_are(9949, "9.9 kB");
+	bytes_are(9950, "10 kB");
+	bytes_are(999499, "999 kB");
+	bytes_are(999500, "1.0 MB");
+	bytes_are(UINT64_MAX, "18 EB");
+}

@@ -83,6 +83,9 @@ FERRY_API const char *ferry_code_name(int code);
  */
 FERRY_API char *ferry_escape(char *out, size_t cap, const char *text, size_t n);
 
+/* "1 byte", "999 bytes", "1.4 GB" (powers of 1000).  Returns out. */
+FERRY_API char *ferry_bytes_text(uint64_t nbytes, char out[32]);
+
 FERRY_END
 
 #endif
