@@ -57,10 +57,9 @@ static int schema_of_file(struct ferry_plan *p, const char *path,
 }
 
 /* A file there is, else a name. */
-static int load(struct ferry_plan *p, struct ferry_tensor_schema **out,
-		struct ferry_error *err)
+static int load(struct ferry_plan *p, const char *name,
+		struct ferry_tensor_schema **out, struct ferry_error *err)
 {
-	const char *name = p->job.expect;
 	struct stat st;
 
 	if (stat(name, &st))
@@ -72,9 +71,15 @@ static int load(struct ferry_plan *p, struct ferry_tensor_schema **out,
 	return schema_of_file(p, name, out, err);
 }
 
-/* Violations become losses of one kind; each says which sort it is. */
+static bool is_about_names(const struct ferry_finding *f)
+{
+	return !strcmp(f->code, "missing") || !strcmp(f->code, "unexpected");
+}
+
+/* Violations become losses of one kind; each says which sort it is.  A loader
+ * that is not strict takes whatever names there are, but no other shapes. */
 static int take_violations(struct ferry_plan *p,
-			   const struct ferry_findings *found,
+			   const struct ferry_findings *found, bool strict,
 			   struct ferry_error *err)
 {
 	const struct ferry_finding *f;
@@ -84,7 +89,8 @@ static int take_violations(struct ferry_plan *p,
 	if (rc)
 		return rc;
 	for (size_t i = 0; (f = ferry_findings_get(found, i)) && !rc; i++)
-		if (ferry_findings_add(losses, FERRY_WARNING, "schema",
+		if (ferry_findings_add(losses, strict || !is_about_names(f) ?
+				       FERRY_WARNING : FERRY_NOTE, "schema",
 				       f->path, f->offset, "%s: %s", f->code,
 				       f->text))
 			rc = ferry_fail_nomem(err, "findings");
@@ -95,7 +101,7 @@ static int take_violations(struct ferry_plan *p,
 }
 
 static int check(struct ferry_plan *p, const struct ferry_tensor_schema *schema,
-		 struct ferry_error *err)
+		 bool strict, struct ferry_error *err)
 {
 	struct ferry_value *weights = NULL;
 	struct ferry_findings *found;
@@ -113,27 +119,37 @@ static int check(struct ferry_plan *p, const struct ferry_tensor_schema *schema,
 		return rc;
 	rc = ferry_tensor_schema_check(schema, p->doc, weights, 0, found, err);
 	if (rc >= 0)
-		rc = take_violations(p, found, err);
+		rc = take_violations(p, found, strict, err);
 	ferry_findings_free(found);
 	return rc;
 }
 
-int ferry__expect(struct ferry_plan *p, struct ferry_error *err)
+static int expect(struct ferry_plan *p, const char *name, bool strict,
+		  struct ferry_error *err)
 {
 	struct ferry_tensor_schema *schema = NULL;
 	size_t n;
-	int rc;
+	int rc = load(p, name, &schema, err);
 
-	if (!p->job.expect)
-		return 0;
-	rc = load(p, &schema, err);
 	if (rc)
 		return rc;
 	n = ferry_tensor_schema_count(schema);
-	rc = check(p, schema, err);
+	rc = check(p, schema, strict, err);
 	ferry_tensor_schema_free(schema);
 	return rc ? rc : ferry__add_step(p, "check", "schema", err,
 					 "the weights against %.300s: %zu "
-					 "tensor%s", p->job.expect, n,
+					 "tensor%s", name, n,
 					 n == 1 ? "" : "s");
+}
+
+int ferry__expect(struct ferry_plan *p, struct ferry_error *err)
+{
+	const char *own = p->rules ? ferry_rules_expect(p->rules) : NULL;
+	int rc = 0;
+
+	if (own)
+		rc = expect(p, own, ferry_rules_strict(p->rules), err);
+	if (!rc && p->job.expect)
+		rc = expect(p, p->job.expect, true, err);
+	return rc;
 }

@@ -36,7 +36,8 @@ struct ferry_plan {
 	struct ferry_recognised what;	/* and what that is */
 	struct ferry_error unclear;	/* why it is not known */
 	struct ferry_recognised input_type;
-	struct ferry_rules *rules;	/* NULL: none, or applied */
+	struct ferry_rules *rules;	/* NULL: none */
+	bool handled;			/* they are applied */
 	struct ferry_step *steps;
 	size_t n_steps, cap_steps;
 	struct ferry_findings *findings;

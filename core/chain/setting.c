@@ -24,7 +24,9 @@ bool ferry__setting_known(const struct ferry_plan *p, const char *setting)
 		if (ferry__option_known(p->conversions[i]->conversion->options,
 					setting))
 			return true;
-	if (ferry__option_known(p->average_options, setting))
+	if (ferry__option_known(p->average_options, setting) ||
+	    (p->rules && ferry__option_known(ferry_rules_options(p->rules),
+					     setting)))
 		return true;
 	return p->writer &&
 	       ferry__option_known(p->writer->format->write_options, setting);
@@ -65,6 +67,8 @@ static void list_known(const struct ferry_plan *p, struct ferry_buffer *out)
 			list_options(out, p->conversions[i]->conversion->
 				     options, p->conversions[i]->name);
 	list_options(out, p->average_options, "average");
+	if (p->rules)
+		list_options(out, ferry_rules_options(p->rules), "handling");
 	list_edits(p, out);
 	if (p->writer)
 		list_options(out, p->writer->format->write_options, "writing");

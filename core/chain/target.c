@@ -257,7 +257,8 @@ static int check_empty(const struct ferry_plan *p, const struct survey *s,
 	    !(p->writer->format->flags & FERRY_FORMAT_TENSORS))
 		return 0;
 	if (!is_narrowed(&p->job) && !p->tensors_in &&
-	    from->format->flags & FERRY_FORMAT_TENSORS)
+	    (from->format->flags & FERRY_FORMAT_TENSORS ||
+	     p->writer->format->flags & FERRY_FORMAT_NESTED))
 		return 0;
 	explain_empty(p, why, sizeof(why));
 	return ferry_findings_add(f, FERRY_WARNING, "empty", "",

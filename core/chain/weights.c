@@ -40,12 +40,14 @@ int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err)
 	if (!rc && job->model) {
 		model = ferry_session_find(p->s, FERRY_KNOWN_MODELS,
 					   job->model);
-		rc = model ? ferry_rules_load(p->rules, model->file, err) :
+		rc = model ? ferry_rules_load_for(p->rules, model->file, p->store,
+					    job->settings, job->n_settings, err) :
 		     ferry__fail_unknown(p->s, FERRY_KNOWN_MODELS, "model",
 					 job->model, err);
 	}
 	if (!rc && job->rules)
-		rc = ferry_rules_load(p->rules, job->rules, err);
+		rc = ferry_rules_load_for(p->rules, job->rules, p->store,
+					  job->settings, job->n_settings, err);
 	for (size_t i = 0; i < job->n_edits && !rc; i++)
 		rc = ferry_rules_add(p->rules, &job->edits[i], err);
 	return rc ? rc : check_casts(p, err);
@@ -112,12 +114,60 @@ static int apply_rules(struct ferry_plan *p, struct ferry_value *weights,
 	ferry_findings_free(found);
 	if (rc)
 		return rc;
-	ferry_rules_free(p->rules);
-	p->rules = NULL;
+	p->handled = true;
 	return ferry__add_step(p, "handle", p->job.model ? p->job.model :
 			       "rules", err, "%zu rule%s on the %s", n,
 			       n == 1 ? "" : "s",
 			       weights == p->doc->root ? "mapping" : "weights");
+}
+
+/* The keys a rule file looks for weights under, in words. */
+static int fail_source(struct ferry_plan *p, const char *at,
+		       const struct ferry_value *found, struct ferry_error *err)
+{
+	struct ferry_buffer keys = FERRY_BUFFER_INIT;
+	const char *key;
+
+	for (size_t i = 0; (key = ferry_rules_source(p->rules, i)); i++)
+		ferry_buffer_printf(&keys, "%s'%s'", i ? ", " : "", key);
+	ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+		   "the rules take the weights from the first of %.200s that "
+		   "is there: %s%s%s", keys.data ? keys.data : "",
+		   found ? at : "none is", found ? " is, and is of kind " : "",
+		   found ? ferry_kind_name(found->kind) : "");
+	ferry_buffer_release(&keys);
+	return FERRY_MISUSE;
+}
+
+/*
+ * Rules that say where the weights are take these and leave out the rest: the
+ * first key that is there, whatever it holds.
+ */
+static int take_source(struct ferry_plan *p, struct ferry_error *err)
+{
+	struct ferry_value *root = p->doc->root, *found = NULL;
+	struct ferry_value *items = ferry_value_items(root);
+	const char *key = NULL;
+
+	if (!ferry_rules_source(p->rules, 0))
+		return 0;
+	for (size_t i = 0; !found && (key = ferry_rules_source(p->rules, i));
+	     i++)
+		found = !*key ? root : items ? ferry_dict_get(items, key) :
+			NULL;
+	if (!found || !ferry_value_items(found))
+		return fail_source(p, key && *key ? key : "the root", found,
+				   err);
+	if (found == root)
+		return 0;
+	key = ferry_store_strndup(p->store, key, strlen(key));
+	p->doc->root = found;
+	if (!key)
+		return ferry_fail_nomem(err, "a plan");
+	if (ferry__add_step(p, "select", key, err, "%s: the weights the rules "
+			    "are for", key))
+		return err->code;
+	return ferry__plan_recognise(p, NULL, err);
 }
 
 int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err)
@@ -125,9 +175,11 @@ int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err)
 	struct ferry_value *weights = NULL;
 	int rc;
 
-	if (!p->rules)
+	if (!p->rules || p->handled)
 		return 0;
 	rc = ferry__need_type(p, err);
+	if (!rc && !p->n_conversions)
+		rc = take_source(p, err);
 	if (!rc)
 		rc = find_weights(p, &weights, err);
 	if (rc)

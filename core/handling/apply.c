@@ -170,6 +170,25 @@ static int cast(struct run *r, const struct ferry__rule *rule,
 	return 0;
 }
 
+static int resize(struct run *r, const struct ferry__rule *rule,
+		  struct ferry__entry *e, struct tally *t)
+{
+	struct ferry_value **slot = ferry__tensor_slot(&e->value), *now;
+	int rc = slot ? matches(r, rule, e) : 0;
+
+	if (rc <= 0)
+		return rc;
+	t->hit++;
+	rc = ferry__resize_bias(r->doc->store, e->name, e->n_name, *slot,
+				rule->edge, &now, r->err);
+	if (rc)
+		return rc;
+	if (now != *slot)
+		tally_name(t, e);
+	*slot = now;
+	return 0;
+}
+
 static int apply_one(struct run *r, const struct ferry__rule *rule,
 		     struct ferry__entry *e, struct tally *t)
 {
@@ -183,6 +202,8 @@ static int apply_one(struct run *r, const struct ferry__rule *rule,
 		return strip(r, rule, e, t);
 	case FERRY_EDIT_ADD_PREFIX:
 		return add(r, rule, e, t);
+	case FERRY__EDIT_RESIZE_BIAS:
+		return resize(r, rule, e, t);
 	default:
 		return cast(r, rule, e, t);
 	}
@@ -198,9 +219,12 @@ static int report(struct run *r, const struct ferry__rule *rule,
 		[FERRY_EDIT_STRIP_PREFIX] = "renamed",
 		[FERRY_EDIT_ADD_PREFIX] = "renamed",
 		[FERRY_EDIT_CAST] = "cast",
+		[FERRY__EDIT_RESIZE_BIAS] = "resized",
 	};
 	const char *code = codes[rule->kind];
 
+	if (!t->hit && rule->optional)
+		return 0;
 	if (!t->hit)
 		return ferry_findings_add(r->out, FERRY_WARNING,
 					  "rule-unmatched", "",
@@ -249,6 +273,20 @@ static int check_collisions(struct run *r)
 	return rc;
 }
 
+/* Whether some name begins with the prefix that a rule would add. */
+static bool is_present(const struct run *r, const struct ferry__rule *rule)
+{
+	const struct ferry__entry *e;
+
+	for (size_t i = 0; i < r->names.n; i++) {
+		e = &r->names.entries[i];
+		if (e->old && !e->dropped && e->n_name >= rule->n_prefix &&
+		    !memcmp(e->name, rule->prefix, rule->n_prefix))
+			return true;
+	}
+	return false;
+}
+
 static int apply_rule(struct run *r, const struct ferry__rule *rule)
 {
 	struct tally t = { .seen = 0 };
@@ -258,6 +296,8 @@ static int apply_rule(struct run *r, const struct ferry__rule *rule)
 	struct ferry__entry *e;
 	int rc = 0;
 
+	if (rule->unless_present && is_present(r, rule))
+		return 0;
 	for (size_t i = 0; i < r->names.n && !rc; i++) {
 		e = &r->names.entries[i];
 		if (e->old && !e->dropped)

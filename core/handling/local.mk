@@ -3,9 +3,12 @@ core_libferry_la_SOURCES += \
 	core/handling/cast.c \
 	core/handling/follow.c \
 	core/handling/load.c \
+	core/handling/load_file.c \
+	core/handling/loader.h \
 	core/handling/names.c \
 	core/handling/pattern.c \
 	core/handling/pattern.h \
+	core/handling/resize.c \
 	core/handling/rules.c \
 	core/handling/rules.h \
 	core/handling/schema.c \

@@ -28,7 +28,7 @@ int ferry__match_find(const char *word)
 	static const char *const words[] = {
 		[FERRY__REGEX] = "regex", [FERRY__GLOB] = "glob",
 		[FERRY__PREFIX] = "prefix", [FERRY__SUBSTRING] = "substring",
-		[FERRY__EXACT] = "exact",
+		[FERRY__EXACT] = "exact", [FERRY__WORD] = "word",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
@@ -108,7 +108,13 @@ int ferry__pattern_compile(struct ferry__pattern *out, enum ferry__match match,
 	out->text = ferry_alloc_strdup(text);
 	if (!out->text)
 		return ferry_fail_nomem(err, "a pattern");
-	if (match == FERRY__REGEX) {
+	if (match == FERRY__WORD) {
+		ferry_buffer_printf(&regex, "%s%s", text, out->n &&
+				    text[out->n - 1] == '.' ? "" : "\\b");
+		rc = regex.failed ? ferry_fail_nomem(err, "a pattern") :
+		     compile_regex(out, regex.data, regex.n, err);
+		ferry_buffer_release(&regex);
+	} else if (match == FERRY__REGEX) {
 		rc = compile_regex(out, text, out->n, err);
 	} else if (match == FERRY__GLOB) {
 		glob_to_regex(text, &regex);
@@ -423,7 +429,7 @@ int ferry__pattern_replace(const struct ferry__pattern *p,
 {
 	int rc;
 
-	if (p->match == FERRY__REGEX)
+	if (p->match == FERRY__REGEX || p->match == FERRY__WORD)
 		return replace_all(p, m, t, name, n, out, err);
 	if (p->match == FERRY__SUBSTRING)
 		return replace_text(p, t, name, n, out);

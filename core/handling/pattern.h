@@ -23,13 +23,14 @@ enum ferry__match {
 	FERRY__PREFIX,
 	FERRY__SUBSTRING,
 	FERRY__EXACT,
+	FERRY__WORD,		/* a regex; then \b, unless it ends in "." */
 };
 
 struct ferry__pattern {
 	enum ferry__match match;
 	char *text;
 	size_t n;
-	pcre2_code *code;	/* REGEX and GLOB */
+	pcre2_code *code;	/* REGEX, WORD and GLOB */
 	uint32_t n_groups;
 };
 

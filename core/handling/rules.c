@@ -3,6 +3,7 @@
 
 #include "core/handling/rules.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <ferry/sys/alloc.h>
@@ -14,6 +15,7 @@ static const char *const verbs[] = {
 	[FERRY_EDIT_STRIP_PREFIX] = "strip prefix",
 	[FERRY_EDIT_ADD_PREFIX] = "add prefix",
 	[FERRY_EDIT_CAST] = "cast",
+	[FERRY__EDIT_RESIZE_BIAS] = "resize bias",
 };
 
 int ferry_rules_new(struct ferry_rules **out, struct ferry_error *err)
@@ -46,6 +48,7 @@ void ferry_rules_free(struct ferry_rules *r)
 	if (!r)
 		return;
 	ferry__rules_truncate(r, 0);
+	ferry_store_unref(r->texts);
 	ferry_alloc_free(r->rules);
 	ferry_alloc_free(r);
 }
@@ -53,6 +56,28 @@ void ferry_rules_free(struct ferry_rules *r)
 size_t ferry_rules_count(const struct ferry_rules *r)
 {
 	return r->n;
+}
+
+const struct ferry_option_spec *ferry_rules_options(const struct ferry_rules *r)
+{
+	static const struct ferry_option_spec none = { .name = NULL };
+
+	return r->options ? r->options : &none;
+}
+
+const char *ferry_rules_source(const struct ferry_rules *r, size_t i)
+{
+	return i < r->n_source ? r->source[i] : NULL;
+}
+
+const char *ferry_rules_expect(const struct ferry_rules *r)
+{
+	return r->expect;
+}
+
+bool ferry_rules_strict(const struct ferry_rules *r)
+{
+	return r->strict;
 }
 
 static int set_label(struct ferry__rule *rule,
@@ -69,6 +94,9 @@ static int set_label(struct ferry__rule *rule,
 		ferry_buffer_printf(&b, " '%s'", text->pattern);
 	if (text->to)
 		ferry_buffer_printf(&b, " => '%s'", text->to);
+	if (rule->edge)
+		ferry_buffer_printf(&b, " to %" PRIu64 " x %" PRIu64,
+				    rule->edge, rule->edge);
 	rule->label = b.failed ? NULL : ferry_alloc_strdup(b.data);
 	ferry_buffer_release(&b);
 	return rule->label ? 0 : ferry_fail_nomem(err, "a rule");
@@ -99,6 +127,22 @@ static int set_prefix(struct ferry__rule *rule, const char *prefix,
 	return rule->prefix ? 0 : ferry_fail_nomem(err, "a rule");
 }
 
+static int set_edge(struct ferry__rule *rule,
+		    const struct ferry__rule_text *text,
+		    struct ferry_error *err)
+{
+	uint64_t rows = text->stride ? text->image / text->stride : 0;
+
+	if (!rows || rows > UINT16_MAX)
+		return ferry_fail(err, FERRY_MISUSE, "handling",
+				  FERRY_NO_OFFSET, "an image of %" PRIu64
+				  " pixels at a stride of %" PRIu64 " has "
+				  "%" PRIu64 " rows; 1 to 65535 can be",
+				  text->image, text->stride, rows);
+	rule->edge = 2 * rows - 1;
+	return 0;
+}
+
 static int fill_rule(struct ferry__rule *rule,
 		     const struct ferry__rule_text *text,
 		     struct ferry_error *err)
@@ -110,7 +154,11 @@ static int fill_rule(struct ferry__rule *rule,
 	rule->kind = text->kind;
 	rule->required = text->required;
 	rule->all = text->all;
-	if (text->kind == FERRY_EDIT_CAST)
+	rule->optional = text->optional;
+	rule->unless_present = text->unless_present;
+	if (text->kind == FERRY__EDIT_RESIZE_BIAS)
+		rc = set_edge(rule, text, err);
+	if (!rc && text->kind == FERRY_EDIT_CAST)
 		rc = set_dtype(rule, text->dtype, err);
 	if (!rc && prefix)
 		rc = set_prefix(rule, text->pattern, err);

@@ -8,14 +8,21 @@
 
 #include "core/handling/pattern.h"
 
+/* A rule of files alone: the rows of relative position biases, as images of
+ * another size have them. */
+#define FERRY__EDIT_RESIZE_BIAS (FERRY_EDIT_CAST + 1)
+
 struct ferry__rule {
-	enum ferry_edit_kind kind;
+	int kind;			/* enum ferry_edit_kind, or above */
 	bool has_pattern;
 	struct ferry__pattern pattern;
 	struct ferry__template to;	/* RENAME */
 	char *prefix;			/* STRIP_PREFIX, ADD_PREFIX */
 	size_t n_prefix;
 	enum ferry_dtype dtype;		/* CAST */
+	uint64_t edge;			/* RESIZE_BIAS: rows of a side */
+	bool optional;			/* may match nothing */
+	bool unless_present;		/* ADD_PREFIX: if no name has it */
 	bool required;			/* STRIP_PREFIX: every name has it */
 	bool all;			/* CAST: integers and bools too */
 	char *label;			/* "drop '^head'", for messages */
@@ -24,16 +31,24 @@ struct ferry__rule {
 struct ferry_rules {
 	struct ferry__rule *rules;
 	size_t n, cap;
+	struct ferry_store *texts;	/* of what follows; NULL: none */
+	struct ferry_option_spec *options;	/* ends in a NULL name */
+	size_t n_options;
+	const char **source;
+	size_t n_source;
+	const char *expect;
+	bool strict;
 };
 
 /* What a rule says, as text. */
 struct ferry__rule_text {
-	enum ferry_edit_kind kind;
+	int kind;
 	enum ferry__match match;
 	const char *pattern;	/* or prefix; CAST: NULL for all names */
 	const char *to;		/* RENAME */
 	const char *dtype;	/* CAST */
-	bool required, all;
+	uint64_t image, stride;	/* RESIZE_BIAS: pixels of a side, and per row */
+	bool optional, unless_present, required, all;
 };
 
 int ferry__rules_append(struct ferry_rules *r,
@@ -97,6 +112,11 @@ void ferry__caster_free(struct ferry__caster *c);
 int ferry__caster_cast(struct ferry__caster *c, struct ferry_value *tensor,
 		       enum ferry_dtype dtype, struct ferry_value **out,
 		       struct ferry_error *err);
+/* resize.c: row 0 of [rows, heads] stays; the others are a square that becomes
+ * edge x edge.  The same tensor when it is so already. */
+int ferry__resize_bias(struct ferry_store *store, const char *name, size_t n,
+		       struct ferry_value *tensor, uint64_t edge,
+		       struct ferry_value **out, struct ferry_error *err);
 /* Where the tensor of a (decorated) tensor is held: slot itself, or the
  * decorating object's argument.  NULL when there is no tensor. */
 struct ferry_value **ferry__tensor_slot(struct ferry_value **slot);

@@ -665,6 +665,23 @@ Test(handling, bad_files_say_line_and_column)
 		{ "- a\n", "a mapping" },
 		{ "", "a mapping" },
 		{ "rules: [\n", "line 2" },
+		{ "rules:\n  - when: {a: b}\n    drop: x\n", "'a' is neither" },
+		{ "rules:\n  - when: x\n    drop: x\n", "when: a mapping" },
+		{ "rules:\n  - drop: $size\n", "'size'" },
+		{ "rules:\n  - resize_bias: {pattern: x, image: 3}\n",
+		  "stride is missing" },
+		{ "rules:\n  - resize_bias: {pattern: x, image: a, "
+		  "stride: 2}\n", "a whole number" },
+		{ "rules:\n  - resize_bias: {pattern: x, image: 8, "
+		  "stride: 16}\n", "has 0 rows" },
+		{ "pretrained: {drop_parms: []}\n", "'drop_parms'" },
+		{ "pretrained: {drop_params: head}\n", "a list" },
+		{ "pretrained: {strict: maybe}\n", "true or false" },
+		{ "pretrained: {interpolate_rel_pos_bias: true}\n",
+		  "needs a procedure" },
+		{ "options: {a: 5}\nrules: []\n", "an option is" },
+		{ "source: []\nrules: []\n", "a list of keys" },
+		{ "expect: []\nrules: []\n", "name of a tensor schema" },
 		{ "rules: \"\\xff\x01\"\n", "line" },
 	};
 	struct bench *b = bench_new();
@@ -680,6 +697,124 @@ Test(handling, bad_files_say_line_and_column)
 		cr_assert_eq(ferry_rules_count(b->rules), 0);
 		unlink(path);
 	}
+	bench_free(b);
+}
+
+/* A word ends where Python's \\b says, wherever the pattern is found. */
+Test(handling, words_end_and_dots_are_any_character)
+{
+	struct bench *b = bench_new();
+	char *path = file_of(
+		"rules:\n"
+		"  - drop: {match: word, pattern: [head, \"norm.\", meta_]}\n");
+
+	FILL(b, b->doc->root, "head", "head.weight", "xhead.y", "head-x",
+	     "head_fc", "headroom", "norm", "norm1.weight", "final_norm.w",
+	     "meta_spatial_head_1.0.weight", "a.meta_.w");
+	cr_assert_eq(ferry_rules_load(b->rules, path, &b->err), 0, "%s",
+		     b->err.text);
+	cr_assert_eq(ferry_rules_count(b->rules), 3);
+	apply(b);
+	names_are(b->doc->root, "head_fc headroom norm "
+		  "meta_spatial_head_1.0.weight");
+	unlink(path);
+	bench_free(b);
+}
+
+static const char optional_file[] =
+	"options:\n"
+	"  wrapped: {default: \"no\", values: [\"yes\", \"no\"]}\n"
+	"  top: {default: m}\n"
+	"pretrained: {drop_params: [head], drop_buffers: [index], "
+	"strict: true}\n"
+	"source: [model, \"\"]\n"
+	"expect: a/b\n"
+	"rules:\n"
+	"  - when: {wrapped: \"yes\", supports_module_prefix: [true]}\n"
+	"    add_prefix: {prefix: module., unless_present: true}\n"
+	"  - rename: {match: exact, pattern: $top, to: $$top}\n"
+	"  - drop: {pattern: never, optional: true}\n";
+
+Test(handling, options_choose_rules_and_fill_in_texts)
+{
+	static const char *const settings[] = { "wrapped=yes", "top=a",
+						"other=1" };
+	struct bench *b = bench_new();
+	char *path = file_of(optional_file);
+
+	FILL(b, b->doc->root, "a", "head.w", "my_index");
+	cr_assert_eq(ferry_rules_load_for(b->rules, path, NULL, settings, 3,
+					  &b->err), 0, "%s", b->err.text);
+	cr_assert_str_eq(ferry_rules_options(b->rules)[1].name, "top");
+	cr_assert_null(ferry_rules_options(b->rules)[2].name);
+	cr_assert_str_eq(ferry_rules_source(b->rules, 0), "model");
+	cr_assert_str_eq(ferry_rules_source(b->rules, 1), "");
+	cr_assert_null(ferry_rules_source(b->rules, 2));
+	cr_assert_str_eq(ferry_rules_expect(b->rules), "a/b");
+	cr_assert(ferry_rules_strict(b->rules));
+	apply(b);
+	names_are(b->doc->root, "module.a");
+	for (size_t i = 0; i < ferry_findings_count(b->out); i++)
+		cr_assert(!strstr(ferry_findings_get(b->out, i)->text,
+				  "never"));
+	unlink(path);
+	bench_free(b);
+}
+
+Test(handling, an_option_has_one_of_its_values)
+{
+	static const char *const settings[] = { "wrapped=maybe" };
+	struct bench *b = bench_new();
+	char *path = file_of(optional_file);
+
+	cr_assert_eq(ferry_rules_load_for(b->rules, path, NULL, settings, 1,
+					  &b->err), FERRY_MISUSE);
+	cr_assert(strstr(b->err.text, "'maybe': give one of yes, no"), "%s",
+		  b->err.text);
+	unlink(path);
+	bench_free(b);
+}
+
+/* The middle of four values is their mean, by symmetry. */
+Test(handling, biases_are_resized_around_their_first_row)
+{
+	const uint64_t shape[] = { 5, 1 };
+	struct bench *b = bench_new();
+	char *path = file_of("rules:\n- resize_bias: {pattern: bias, "
+			     "image: 32, stride: 16}\n");
+	struct ferry_value *t = ferry_tensor(b->doc->store, FERRY_F32, 2,
+					     shape, NULL, 0, b->storage);
+	float out[10];
+
+	ferry_dict_set_str(b->doc->store, b->doc->root, "bias", t);
+	cr_assert_eq(ferry_rules_load(b->rules, path, &b->err), 0, "%s",
+		     b->err.text);
+	apply(b);
+	t = ferry_dict_get(b->doc->root, "bias");
+	cr_assert_eq(t->u.tensor->shape[0], 10);
+	cr_assert_eq(ferry_tensor_read(t->u.tensor, 0, 10, out, NULL), 0);
+	cr_assert_eq(out[0], b->data[0]);
+	cr_assert_float_eq(out[5], 2.75f, 1e-6f);
+	unlink(path);
+	bench_free(b);
+}
+
+Test(handling, biases_that_are_no_square_are_refused)
+{
+	const uint64_t shape[] = { 4, 2 };
+	struct bench *b = bench_new();
+	char *path = file_of("rules:\n- resize_bias: {pattern: bias, "
+			     "image: 32, stride: 16}\n");
+
+	ferry_dict_set_str(b->doc->store, b->doc->root, "bias",
+			   ferry_tensor(b->doc->store, FERRY_F32, 2, shape,
+					NULL, 0, b->storage));
+	cr_assert_eq(ferry_rules_load(b->rules, path, &b->err), 0, "%s",
+		     b->err.text);
+	cr_assert_eq(ferry_rules_apply(b->rules, b->doc, b->doc->root, b->out,
+				       &b->err), FERRY_MISUSE);
+	cr_assert(strstr(b->err.text, "'bias' has 4 rows"), "%s", b->err.text);
+	unlink(path);
 	bench_free(b);
 }
 

@@ -14,7 +14,11 @@
  *	  - add_prefix: "model."
  *	  - cast: {dtype: bfloat16, pattern: "weight$"}
  *
- * match is regex (PCRE2 search, UTF, \1 or $1 in `to`), prefix, substring, glob
+ * doc/handling.md has the rest: options and conditions, the metadata with
+ * which pretrained weights are loaded, procedures shared by several models.
+ *
+ * match is regex (PCRE2 search, UTF, \1 or $1 in `to`), word (a regex that ends
+ * at the end of a word, unless it ends in "."), prefix, substring, glob
  * (* and ? cross dots, whole name) or exact.  Rules run in order, each over the
  * names the one before it left.  Two names that would become one are an error
  * naming both; a rule that matched nothing is a warning.
@@ -24,6 +28,7 @@
 #ifndef FERRY_HANDLING_H
 #define FERRY_HANDLING_H
 
+#include <ferry/abilities.h>
 #include <ferry/findings.h>
 #include <ferry/plan.h>
 #include <ferry/value.h>
@@ -31,6 +36,7 @@
 FERRY_BEGIN
 
 struct ferry_rules;
+struct ferry_store;
 
 FERRY_API int ferry_rules_new(struct ferry_rules **out,
 			      struct ferry_error *err);
@@ -42,7 +48,27 @@ FERRY_API int ferry_rules_add(struct ferry_rules *r,
 /* Append the rules of a file; MALFORMED with line and column. */
 FERRY_API int ferry_rules_load(struct ferry_rules *r, const char *path,
 			       struct ferry_error *err);
+/*
+ * The same for a file with options: settings are "NAME=VALUE" (those that the
+ * file does not know are left alone), and the store's session knows where the
+ * procedures lie that the file names.  MISUSE for a value an option does not
+ * have.
+ */
+FERRY_API int ferry_rules_load_for(struct ferry_rules *r, const char *path,
+				   const struct ferry_store *store,
+				   const char *const *settings, size_t n,
+				   struct ferry_error *err);
 FERRY_API size_t ferry_rules_count(const struct ferry_rules *r);
+/* The options of the files loaded; ends in a NULL name; borrowed. */
+FERRY_API const struct ferry_option_spec *
+ferry_rules_options(const struct ferry_rules *r);
+/* The i-th key of the root under which the weights are sought, the first that
+ * is there; "" is the root itself; NULL past the last: the type's rule. */
+FERRY_API const char *ferry_rules_source(const struct ferry_rules *r, size_t i);
+/* The tensor schema the result is to fit, or NULL; and whether names may be
+ * missing and unexpected. */
+FERRY_API const char *ferry_rules_expect(const struct ferry_rules *r);
+FERRY_API bool ferry_rules_strict(const struct ferry_rules *r);
 
 /*
  * Apply to the weights mapping (DICT or OBJECT with dict items) inside doc, in
