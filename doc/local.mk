@@ -1,6 +1,7 @@
 EXTRA_DIST += \
 	doc/architecture.md \
 	doc/adding-a-format.md \
+	doc/caiman.md \
 	doc/handling.md \
 	doc/plugin-contract.md \
 	doc/schemas.md \

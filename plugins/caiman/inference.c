@@ -100,8 +100,9 @@ static bool tell_unexpected(struct schema *s, const struct ferry_value *fields,
 		if (is_ignored(ignore, key) ||
 		    (key->kind == FERRY_STRING && ferry_dict_find(fields, key)))
 			continue;
-		violate_key(s->report, "unexpected", key, "is not known to "
-			    "release %s", s->release->name);
+		violate_key(s->report, "unexpected", key, "is not known to %s%s",
+			    s->release->version ? "release " : "any release",
+			    s->release->version ? s->release->name : "");
 		any = true;
 	}
 	return any;

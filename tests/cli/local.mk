@@ -1,6 +1,7 @@
 CLI_TESTS += \
 	tests/cli/average.sh \
 	tests/cli/bad_input.sh \
+	tests/cli/caiman.sh \
 	tests/cli/compare.sh \
 	tests/cli/convert.sh \
 	tests/cli/edit.sh \

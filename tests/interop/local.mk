@@ -2,6 +2,7 @@
 EXTRA_DIST += \
 	tests/interop/arrays.py \
 	tests/interop/behaviour.py \
+	tests/interop/caiman.py \
 	tests/interop/cases.py \
 	tests/interop/dump.py \
 	tests/interop/matrix.py \

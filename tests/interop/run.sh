@@ -61,5 +61,27 @@ if has_yaml; then
 else
 	echo "no OmegaConf from PyPI (see $log): YAML is not tested" >&2
 fi
+
+# CAIMAN-ASR: what its releases validate configs with, and torch.
+pydantic() {
+	[ -x "$venv-$1/bin/python" ] && return 0
+	python3 -m venv "$venv-$1" >>"$log" 2>&1 &&
+		"$venv-$1/bin/pip" install -q "pydantic==$1" pyyaml \
+			>>"$log" 2>&1 || { rm -rf "$venv-$1"; return 1; }
+}
+
+corpus=${FERRY_CORPUS:-$here/../corpus}
+for release in 1.10.6 2.8.2; do
+	if pydantic $release; then
+		"$venv-$release/bin/python" "$here/caiman.py" "$FERRY" \
+			"$work/caiman" "$corpus" pydantic || status=1
+	else
+		echo "no pydantic $release (see $log): not tested" >&2
+	fi
+done
+for python in $pythons; do
+	"$python" "$here/caiman.py" "$FERRY" "$work/caiman" "$corpus" torch ||
+		status=1
+done
 [ $status -eq 0 ] && rm -rf "$work"
 exit $status

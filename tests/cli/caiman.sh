@@ -1,0 +1,138 @@
+#!/bin/sh
+# CAIMAN-ASR: the way from a training to the inference server.
+. "${abs_top_srcdir:?}/tests/cli/lib.sh"
+
+demo=$abs_top_srcdir/doc/examples/caiman
+old=$FERRY_CORPUS/caiman
+training=$demo/RNN-T_best_checkpoint.pt
+config=$demo/config.yaml
+
+export_to()
+{
+	to=$1
+	shift
+	run convert "$training" "$config" "$to" --to caiman/hardware \
+		--map-path "/datasets=$demo/datasets" "$@"
+}
+
+# The example of the documentation.
+export_to out.hw.pt --set "variant=$demo/demo.yaml"
+status 0
+err 'wrote out.hw.pt: 37 tensors'
+run verify out.hw.pt
+status 0
+out 'ok: 37 tensors'
+out 'caiman/hardware'
+run inspect --json out.hw.pt
+json_is type caiman/hardware
+json_is 'facts/written by release' 1.14.0
+json_is about/protocol 5
+export_to again.hw.pt --set "variant=$demo/demo.yaml" --verify
+status 0
+run diff --strict out.hw.pt again.hw.pt
+status 0
+
+# The plan names the files that the config names, and the output.
+run plan "$training" --with "config=$config" --to caiman/hardware \
+	--map-path "/datasets=$demo/datasets" --set "variant=$demo/demo.yaml"
+status 0
+out stats/demo-winsz0.025/melmeans.pt
+out sentencepieces/demo.model
+out ngrams/demo/ngram.binary
+out RNN-T_best_checkpoint.hw.pt
+
+# Given files come before named ones.
+run convert "$training" "$config" given.hw.pt --to caiman/hardware \
+	--set "variant=$demo/demo.yaml" \
+	--with "mel-means=$demo/datasets/stats/demo-winsz0.025/melmeans.pt" \
+	--with "mel-vars=$demo/datasets/stats/demo-winsz0.025/melvars.pt" \
+	--with "sentencepiece=$demo/datasets/sentencepieces/demo.model" \
+	--with "ngram=$demo/datasets/ngrams/demo/ngram.binary"
+status 0
+run diff --strict out.hw.pt given.hw.pt
+status 0
+
+# What stands in the way, each with its own words.
+export_to no.hw.pt
+status 3
+err 'has the names and shapes of no model that release 1.14.0 takes (base, large)'
+run convert "$training" "$config" no.hw.pt --to caiman/hardware
+status 1
+err 'directory /datasets/stats/demo-winsz0.025 of the mel statistics does not exist'
+err --map-path
+run convert "$training" no.hw.pt --to caiman/hardware
+status 3
+err 'give it with --with config=FILE'
+export_to no.hw.pt --set release=1.8.0
+status 1
+err '4 violations: input_val.filterbank_features.stats_path is not known'
+export_to no.hw.pt --set release=next
+status 2
+err '--set version=NUMBER'
+absent no.hw.pt
+
+# A model of other sizes than its config says is told, and not written.
+export_to no.hw.pt --set skip-tensor-check=yes \
+	--with "mel-means=$old/datasets/stats/tiny-winsz0.025/melmeans.pt"
+status 3
+err 'has 5 values, but n_filt is 16'
+absent no.hw.pt
+
+# Pieces.
+run convert out.hw.pt inference.yaml --to caiman/inference-config
+status 0
+run convert "$config" own.yaml --to caiman/inference-config
+status 0
+cmp -s inference.yaml own.yaml || fail 'the configs differ'
+run verify inference.yaml
+status 0
+out caiman/inference-config
+run convert out.hw.pt weights.safetensors --to state-dict
+status 0
+run convert out.hw.pt melmeans.pt --select melmeans
+status 0
+run diff melmeans.pt "$demo/datasets/stats/demo-winsz0.025/melmeans.pt"
+status 0
+
+# Old ones become new, and are good then.
+for release in 1.4 1.8 1.11; do
+	run convert "$old/hardware-$release.pt" "new-$release.hw.pt" --upgrade
+	status 0
+	run verify "new-$release.hw.pt"
+	status 0
+done
+run verify "$old/hardware-1.8.pt"
+status 4
+out 'state_dict.joint_fc.weight: no such tensor is expected'
+run convert "$old/training-1.5.pt" t.pt --upgrade
+status 2
+err '--set norm-weight=W'
+run convert "$old/training-1.5.pt" "$old/config.yaml" one.hw.pt \
+	--to caiman/hardware --upgrade --set norm-weight=1 \
+	--set "variant=$old/tiny.yaml" \
+	--map-path "/datasets=$old/datasets"
+status 0
+run diff one.hw.pt "$old/hardware-1.14.hw.pt"
+status 0
+
+# Averages are of the EMA too, and of a training not begun.
+run average "$training" "$training" mean.pt
+status 0
+run inspect --json mean.pt
+json_is type caiman/training
+json_is facts/epoch 0
+json_is facts/optimizer 'none, as of an averaged checkpoint'
+run average "$old/training-1.6.pt" "$old/training-1.6.pt" no.pt
+status 1
+err 'has no ema_state_dict'
+
+# A config that is none of the loader's.
+sed 's/  enc_n_hid: 16/  enc_n_hid: 16\n  more: 1/; s/window: hann/windows: x/' \
+	"$config" >bad.yaml
+run verify bad.yaml
+status 4
+out 'rnnt.more: is not known'
+out 'input_val.filterbank_features.window: is missing'
+out 'input_val.filterbank_features.windows: is not known to any release'
+
+finish
