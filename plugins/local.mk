@@ -1,5 +1,6 @@
 include plugins/caiman/local.mk
 include plugins/json/local.mk
+include plugins/ksuit/local.mk
 include plugins/numpy/local.mk
 include plugins/pickle/local.mk
 include plugins/safetensors/local.mk

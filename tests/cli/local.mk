@@ -8,6 +8,7 @@ CLI_TESTS += \
 	tests/cli/help.sh \
 	tests/cli/inspect.sh \
 	tests/cli/interrupt.sh \
+	tests/cli/ksuit.sh \
 	tests/cli/losses.sh \
 	tests/cli/scan.sh \
 	tests/cli/torch.sh \

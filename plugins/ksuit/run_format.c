@@ -1,0 +1,70 @@
+/* A directory of files as a run, and back. */
+#include "config.h"
+
+#include "plugins/ksuit/ksuit.h"
+
+#include <stdio.h>
+
+static const struct ferry_option_spec read_options[] = {
+	CHOICE_OPTIONS, { .name = NULL }
+};
+
+static int probe(const struct ferry_probe *probe)
+{
+	struct slice stage;
+
+	for (size_t i = 0; i < probe->n_names; i++)
+		if (stage_of(probe->names[i], &stage))
+			return 90;
+	return 0;
+}
+
+static int read_file(const struct ferry_input *in, const char *name,
+		     struct ferry_document *doc, struct run_file *out,
+		     struct ferry_error *err)
+{
+	struct ferry_document *member = NULL;
+	int rc = ferry_input_document(in, name, doc->store, &member, err);
+
+	if (rc)
+		return rc;
+	out->path = ferry_store_strndup(doc->store, name, strlen(name));
+	out->root = member->root;
+	ferry_document_free(member);
+	if (!out->path)
+		return ferry_fail_nomem(err, "a run");
+	stage_of(out->path, &out->stage);
+	return 0;
+}
+
+static int read_run(const struct ferry_input *in, struct ferry_document *doc,
+		    struct ferry_error *err)
+{
+	struct run_files files = { .n = 0 };
+	struct choice choice;
+	int rc = choice_make(&choice, in->options, in->names, in->n_names, err);
+
+	if (rc)
+		return rc;
+	files.items = ferry_store_array(doc->store, in->n_names,
+					sizeof(*files.items));
+	if (!files.items)
+		return ferry_fail_nomem(err, "a run");
+	for (size_t i = 0; i < in->n_names && !rc; i++)
+		if (choice_takes(&choice, in->names[i]))
+			rc = read_file(in, in->names[i], doc,
+				       &files.items[files.n++], err);
+	return rc ? rc : run_make(doc->store, &files, &doc->root, err);
+}
+
+const struct ferry_format run_format = {
+	.struct_size = sizeof(struct ferry_format),
+	.name = "ksuit-run",
+	.title = "checkpoints of a run of ksuit or noether",
+	.flags = FERRY_FORMAT_NESTED | FERRY_FORMAT_SHARED |
+		 FERRY_FORMAT_STRIDED | FERRY_FORMAT_OBJECTS |
+		 FERRY_FORMAT_TENSORS | FERRY_FORMAT_DIRECTORY,
+	.probe = probe,
+	.read_options = read_options,
+	.read = read_run,
+};

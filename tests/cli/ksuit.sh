@@ -1,0 +1,164 @@
+#!/bin/sh
+# Files and runs of ksuit and noether, through the verbs.
+. "${abs_top_srcdir:?}/tests/cli/lib.sh"
+
+corpus=$FERRY_CORPUS/ksuit
+tag=E10_U200_S800
+[ -d "$corpus/models" ] || skip 'no files of noether here'
+
+# ---- one file ----------------------------------------------------------------
+
+for file in "$corpus"/models/*.th "$corpus"/ksuit/*.th "$corpus"/trainers/*.th
+do
+	run inspect --json --depth=20 "$file"
+	status 0
+	json
+done
+
+run verify "$corpus/models/objects_cp=last_model.th"
+status 4
+out 'model_config.solver: models.solvers.Solver is what weights_only=True refuses'
+out 'model_config.weights: pathlib.PurePosixPath'
+run verify "$corpus/ksuit/encoder_cp=last_trainer.th"
+status 4
+out "key 'grad_scaler' is a member of an enum"
+
+run convert --upgrade "$corpus/models/objects_cp=last_model.th" o_cp=last_model.th
+status 0
+err "model_config.solver: a member of models.solvers.Solver becomes 'adam'"
+err "model_config.weights: a path of pathlib becomes '/data/w.th'"
+err 'model_config.eps: a scalar of numpy (f8) becomes a value of kind float'
+run verify o_cp=last_model.th
+status 0
+run scan --strict o_cp=last_model.th
+status 0
+
+for name in encoder_cp=${tag}_model.th encoder_cp=last_model.th \
+	encoder_cp=${tag}_trainer.th encoder_cp=last_trainer.th; do
+	run convert --upgrade "$corpus/ksuit/$name" "$name"
+	status 0
+	err 'keys that were members of CheckpointKeys'
+	run verify "$name"
+	status 0
+	run scan --strict "$name"
+	status 0
+done
+run diff encoder_cp=${tag}_model.th encoder_cp=last_model.th
+status 0
+run diff encoder_cp=${tag}_trainer.th encoder_cp=last_trainer.th
+status 0
+run diff encoder_cp=${tag}_model.th "$corpus/models/encoder_cp=${tag}_model.th"
+status 0
+run diff encoder_cp=${tag}_trainer.th "$corpus/trainers/T2_cp=${tag}_trainer.th"
+status 0
+
+# ---- trainers ------------------------------------------------------------------
+
+run convert "$corpus/trainers/T0_cp=${tag}_trainer.th" t1.th --set generation=v1.1
+status 0
+run diff t1.th "$corpus/trainers/T1_cp=${tag}_trainer.th"
+status 0
+run convert t1.th t2.th --set generation=head
+status 0
+err "callback 1 is keyed 'BestCheckpointCallback', by what its state holds"
+run diff t2.th "$corpus/trainers/T2_cp=${tag}_trainer.th"
+status 0
+run convert --upgrade "$corpus/trainers/two_cp=latest_trainer.th" no.th
+status 3
+err "callback 2 is a second 'BestCheckpointCallback', and keys must differ: name them with --set callbacks=A,B,..."
+absent no.th
+run convert "$corpus/trainers/other_cp=latest_trainer.th" named.th --set callbacks=history,best
+status 0
+run inspect --json --depth=20 named.th
+json_is facts/callbacks 'history, best'
+
+# ---- names of weights -----------------------------------------------------------
+
+model=$corpus/models/encoder_cp=${tag}_model.th
+run convert "$model" renamed.th --set keys-to-remove=norm.bias \
+	--set patterns-to-remove=running --set 'patterns-to-rename=proj=>lin' \
+	--set patterns-to-rename=norm.
+status 0
+err "'norm.weight' is renamed 'weight'"
+run inspect --tensors renamed.th
+out 'lin.weight'
+out 'num_batches_tracked'
+no_out 'norm.'
+run convert "$model" no.th --set keys-to-remove=head.bias
+status 1
+err "keys-to-remove: 'head.bias' is no name of the weights"
+run convert "$model" no.th --set patterns-to-instantiate=proj
+status 2
+err 'patterns-to-instantiate takes weights of a target: give it with --with target=FILE'
+run convert "$model" inst.th --set patterns-to-instantiate=proj \
+	--with "target=$corpus/models/objects_cp=last_model.th"
+status 0
+err "'proj.bias' is the target's"
+run convert "$corpus/models/encoder_cp=${tag}_optim.th" optim.th --set 'patterns-to-rename=proj=>lin'
+status 0
+run inspect --depth=3 optim.th
+out 'lin.weight'
+run verify optim.th
+status 0
+
+# ---- state dicts -----------------------------------------------------------------
+
+run convert "$model" w.safetensors --to state-dict
+status 0
+printf 'name: encoder\ndim: 4\n' >config.yaml
+run convert w.safetensors made.th --to ksuit/model --with config=config.yaml \
+	--set config-kind=schemas.EncoderConfig --set kind=models.Encoder \
+	--set tag=$tag --set run-id=2026-02-01_ab12c
+status 0
+run verify made.th
+status 0
+run inspect --json --depth=20 made.th
+json_is facts/iteration 'epoch 10, update 200, sample 800'
+json_is 'facts/config kind' schemas.EncoderConfig
+run convert w.safetensors no.th --to ksuit/model --with config=config.yaml
+status 2
+err 'config-kind=module.QualName'
+run convert w.safetensors ema.th --to ksuit/ema --set ema=2
+status 2
+err 'averaged weights have a factor from 0 to 1'
+run convert w.safetensors ema.th --to ksuit/ema --set ema=0.99
+status 0
+run convert ema.th fitted.th --to ksuit/model --with "target=$model"
+status 0
+run convert fitted.th fitted.safetensors --to state-dict
+status 0
+run diff fitted.safetensors w.safetensors
+status 0
+
+# ---- a run -----------------------------------------------------------------------
+
+run_dir=$corpus/run/2026-02-01_ab12c
+for where in "$run_dir" "$run_dir/train" "$run_dir/train/checkpoints"; do
+	run inspect "$where"
+	status 0
+	out 'ksuit/run'
+	out 'autoencoder.encoder ema=0.99'
+	out 'autoencoder trainer'
+done
+run inspect "$run_dir"
+out 'finetune last    epoch 10, update 200, sample 800: head model'
+run convert "$run_dir" composed.th --to ksuit/model --set tag=E10
+status 0
+run inspect --tensors composed.th
+out 'encoder.norm.running_mean'
+out 'decoder.proj.weight'
+run convert "$run_dir" encoder.th --to ksuit/model --set tag=S800 --set model=autoencoder.encoder
+status 0
+run diff encoder.th "$run_dir/train/checkpoints/autoencoder.encoder_cp=${tag}_model.th"
+status 0
+run convert "$run_dir" no.th --to ksuit/model --set tag=E11
+status 1
+err "the run has no file of tag 'E11'; it has last, $tag, E5_U100_S400, latest"
+run convert "$run_dir" no.th --to ksuit/model
+status 2
+err 'the run has models of several tags or stages'
+run convert "$run_dir" average.th --to ksuit/ema --set tag=latest
+status 0
+run inspect average.th
+out 'ema factor'
+finish
