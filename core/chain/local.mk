@@ -6,8 +6,11 @@ core_libferry_la_SOURCES += \
 	core/chain/dtype.c \
 	core/chain/edit.c \
 	core/chain/expect.c \
+	core/chain/hold.c \
+	core/chain/hold.h \
 	core/chain/input.c \
 	core/chain/kept.c \
+	core/chain/member.c \
 	core/chain/named.c \
 	core/chain/plan.c \
 	core/chain/plan.h \
@@ -19,6 +22,7 @@ core_libferry_la_SOURCES += \
 	core/chain/walk.c \
 	core/chain/walk.h \
 	core/chain/weights.c \
+	core/chain/writer.c \
 	$(NULL)
 
 UNIT_TESTS += \

@@ -219,6 +219,8 @@ static int make(struct ferry_plan *p, struct ferry_error *err)
 	if (!rc)
 		rc = ferry__average(p, err);
 	if (!rc)
+		rc = ferry__choose_writer(p, err);
+	if (!rc)
 		rc = ferry__select(p, err);
 	if (!rc)
 		rc = ferry__handle(p, p->job.to || p->job.weights, err);

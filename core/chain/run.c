@@ -38,6 +38,14 @@ static int reread(struct ferry_plan *p, struct ferry_output *output,
 	struct ferry_sink *sink;
 	int rc;
 
+	if (ferry_output_directory(output)) {
+		how.output = NULL;
+		rc = ferry_output_settle(output, err);
+		return rc ? rc :
+		       ferry__read_document(p->s,
+					    ferry_output_directory(output),
+					    &how, out, err);
+	}
 	for (size_t i = 0; (sink = ferry_output_get(output, i)); i++)
 		if (sink->is_main)
 			break;
@@ -243,7 +251,11 @@ int ferry_plan_run(struct ferry_plan *p,
 	rc = list_inputs(p, &inputs, &n, err);
 	if (rc)
 		return rc;
-	rc = ferry_output_new(&output, p->job.output, p->job.overwrite, inputs,
+	rc = ferry__is_directory_format(p->writer) ?
+	     ferry_output_new_directory(&output, p->job.output,
+					p->job.overwrite, inputs, n, p->s,
+					&work, err) :
+	     ferry_output_new(&output, p->job.output, p->job.overwrite, inputs,
 			      n, &work, err);
 	if (rc)
 		return rc;

@@ -4,217 +4,57 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "core/chain/hold.h"
 #include "core/chain/plan.h"
-#include "core/chain/walk.h"
-
-static bool ends_with(const char *name, const char *suffix)
-{
-	size_t n = strlen(name), m = strlen(suffix);
-
-	return m && n >= m && !strcmp(name + n - m, suffix);
-}
 
 /* ---- choosing ------------------------------------------------------------ */
 
-struct choice {
-	const struct ferry_known *row, *tied;
-	size_t length;		/* of the suffix */
-};
-
-static void offer_suffixes(struct choice *c, const struct ferry_known *row,
-			   const char *name)
+static bool wants_directory(const struct ferry_job *job)
 {
-	const char *const *suffix = row->format->suffixes;
-	size_t longest = 0;
+	size_t n = job->output ? strlen(job->output) : 0;
+	struct stat st;
 
-	for (; suffix && *suffix; suffix++)
-		if (ends_with(name, *suffix) && strlen(*suffix) > longest)
-			longest = strlen(*suffix);
-	if (!longest || longest < c->length)
-		return;
-	c->tied = longest == c->length ? c->row : NULL;
-	c->row = row;
-	c->length = longest;
+	return n && (job->output[n - 1] == '/' ||
+		     (!stat(job->output, &st) && S_ISDIR(st.st_mode)));
 }
 
-static int fail_suffix(const struct ferry_plan *p, const char *name,
-		       struct ferry_error *err)
+static int check_kind(const struct ferry_plan *p, bool directory,
+		      struct ferry_error *err)
 {
-	struct ferry_buffer known = FERRY_BUFFER_INIT;
-	const struct ferry_known *row;
 	char shown[200];
 
-	if (!ferry_session_count(p->s, FERRY_KNOWN_FORMATS))
-		return ferry__fail_no_plugins(p->s, err);
-	for (size_t i = 0; (row = ferry_session_get(p->s, FERRY_KNOWN_FORMATS,
-						    i)); i++)
-		if (row->format->write)
-			ferry_buffer_printf(&known, "%s%s", known.n ? ", " : "",
-					    row->name);
-	ferry_escape(shown, sizeof(shown), name, strlen(name));
-	ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
-		   "output '%s' has no ending that says its format: choose "
-		   "with --to-format (%.300s)", shown,
-		   known.data ? known.data : "no format here can be written");
-	ferry_buffer_release(&known);
-	return FERRY_UNSUPPORTED;
-}
-
-static int choose_by_suffix(struct ferry_plan *p, struct ferry_error *err)
-{
-	const char *name = ferry__base_name(p->job.output);
-	struct choice c = { .row = NULL };
-	const struct ferry_known *row;
-	char shown[200];
-
-	for (size_t i = 0; (row = ferry_session_get(p->s, FERRY_KNOWN_FORMATS,
-						    i)); i++)
-		if (row->format->write)
-			offer_suffixes(&c, row, name);
-	if (!c.row)
-		return fail_suffix(p, name, err);
-	ferry_escape(shown, sizeof(shown), name, strlen(name));
-	if (c.tied)
-		return ferry_fail(err, FERRY_AMBIGUOUS, "plan",
-				  FERRY_NO_OFFSET, "output '%s' may be '%s' or "
-				  "'%s': choose with --to-format", shown,
-				  c.tied->name, c.row->name);
-	p->writer = c.row;
-	return 0;
-}
-
-static int choose_named(struct ferry_plan *p, struct ferry_error *err)
-{
-	p->writer = ferry_session_find(p->s, FERRY_KNOWN_FORMATS,
-				       p->job.to_format);
-	if (!p->writer)
-		return ferry__fail_unknown(p->s, FERRY_KNOWN_FORMATS, "format",
-					   p->job.to_format, err);
-	if (p->writer->format->write)
+	if (!directory || !p->writer ||
+	    ferry__is_directory_format(p->writer))
 		return 0;
+	ferry_escape(shown, sizeof(shown), p->job.output,
+		     strlen(p->job.output));
 	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
-			  "format %s can be read but not written",
-			  p->writer->name);
+			  "%s: is a directory and can't be replaced by a file; "
+			  "%s is a format of files: name another output",
+			  shown, p->writer->name);
 }
 
 int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err)
 {
+	bool directory = wants_directory(&p->job);
+	int rc = 0;
+
+	if (p->writer)
+		return 0;
 	if (p->job.to_format)
-		return choose_named(p, err);
-	return p->job.output ? choose_by_suffix(p, err) : 0;
+		rc = ferry__writer_named(p->s, p->job.to_format, &p->writer,
+					 err);
+	else if (directory && p->n_inputs)
+		rc = ferry__writer_of_directory(p->s, p->inputs[0].format,
+						&p->writer, err);
+	else if (p->job.output && !directory)
+		rc = ferry__writer_of(p->s, p->job.output, &p->writer, err);
+	return rc ? rc : check_kind(p, directory, err);
 }
 
 /* ---- checking ------------------------------------------------------------ */
-
-struct survey {
-	uint8_t max_rank;
-	const struct ferry_tensor *too_deep;
-	uint64_t tensors, storages, objects, strided;
-};
-
-static int survey_slot(void *ctx, struct ferry_value **slot, bool seen)
-{
-	struct survey *s = ctx;
-	const struct ferry_value *v = *slot;
-
-	if (seen)
-		return 0;
-	if (v->kind == FERRY_TENSOR) {
-		s->tensors++;
-		s->strided += !ferry_tensor_is_contiguous(v->u.tensor);
-		if (v->u.tensor->ndim > s->max_rank)
-			s->too_deep = v->u.tensor;
-	} else if (v->kind == FERRY_OBJECT || v->kind == FERRY_GLOBAL ||
-		   v->kind == FERRY_STORAGE) {
-		s->objects++;
-		s->storages += v->kind == FERRY_STORAGE;
-	}
-	return 0;
-}
-
-static int survey(struct ferry_plan *p, struct survey *s,
-		  struct ferry_error *err)
-{
-	struct ferry__walk w = { .visit = survey_slot, .ctx = s };
-	uint8_t most = p->writer->format->max_rank;
-
-	*s = (struct survey){ .max_rank = most ? most : FERRY_MAX_RANK };
-	if (ferry_marks_init(&w.marks, p->store))
-		return ferry_fail_nomem(err, "a plan");
-	ferry__walk(&w, &p->doc->root);
-	ferry_marks_release(&w.marks);
-	if (!s->too_deep)
-		return 0;
-	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
-			  "a tensor has %u dimensions; %s holds at most %u",
-			  s->too_deep->ndim, p->writer->name, s->max_rank);
-}
-
-/* A mapping of names to tensors, or one tensor. */
-static bool is_flat(const struct ferry_value *root)
-{
-	if (root->kind == FERRY_TENSOR)
-		return true;
-	if (root->kind != FERRY_DICT)
-		return false;
-	for (uint32_t i = 0; i < root->u.dict.n; i++)
-		if (root->u.dict.pairs[i].key->kind != FERRY_STRING ||
-		    root->u.dict.pairs[i].value->kind != FERRY_TENSOR)
-			return false;
-	return true;
-}
-
-static bool has_code(const struct ferry_findings *f, const char *code)
-{
-	const struct ferry_finding *item;
-
-	for (size_t i = 0; (item = ferry_findings_get(f, i)); i++)
-		if (!strcmp(item->code, code))
-			return true;
-	return false;
-}
-
-/* What the flags alone tell; the format's own word on a kind goes first. */
-static int compare_flags(struct ferry_plan *p, const struct survey *s,
-			 struct ferry_findings *f)
-{
-	uint32_t flags = p->writer->format->flags;
-	const char *name = p->writer->name;
-	bool own = p->writer->format->losses;
-	int rc = 0;
-
-	if (!(flags & FERRY_FORMAT_TENSORS) && s->tensors &&
-	    !has_code(f, "tensors"))
-		rc = ferry_findings_add(f, FERRY_WARNING, "tensors", "",
-					FERRY_NO_OFFSET, "%s holds no tensors: "
-					"%" PRIu64 " would be lost", name,
-					s->tensors);
-	if (flags & FERRY_FORMAT_LOSSLESS)
-		return rc;
-	if (!rc && !(flags & FERRY_FORMAT_OBJECTS) && s->objects && !own)
-		rc = ferry_findings_add(f, FERRY_WARNING, "objects", "",
-					FERRY_NO_OFFSET, "%s holds no classes "
-					"and calls: %" PRIu64 " would be lost",
-					name, s->objects);
-	if (!rc && !(flags & FERRY_FORMAT_NESTED) && !own &&
-	    !is_flat(p->doc->root))
-		rc = ferry_findings_add(f, FERRY_WARNING, "values", "",
-					FERRY_NO_OFFSET, "%s holds named "
-					"tensors and nothing else: the rest "
-					"would be lost; --weights takes the "
-					"model only", name);
-	if (!rc && !(flags & FERRY_FORMAT_STRIDED) &&
-	    (flags & FERRY_FORMAT_TENSORS) && s->strided &&
-	    !has_code(f, "strides"))
-		rc = ferry_findings_add(f, FERRY_NOTE, "strides", "",
-					FERRY_NO_OFFSET, "%" PRIu64 " tensor%s "
-					"written densely in C order: %s keeps "
-					"no strides", s->strided,
-					s->strided == 1 ? " is" : "s are",
-					name);
-	return rc;
-}
 
 static bool is_narrowed(const struct ferry_job *job)
 {
@@ -247,7 +87,7 @@ static void explain_empty(const struct ferry_plan *p, char *out, size_t cap)
 }
 
 /* A file of tensors without one is hardly what was wanted. */
-static int check_empty(const struct ferry_plan *p, const struct survey *s,
+static int check_empty(const struct ferry_plan *p, const struct ferry__holding *s,
 		       struct ferry_findings *f)
 {
 	const struct ferry_known *from = p->inputs[0].format;
@@ -307,22 +147,17 @@ static int note_metadata(const struct ferry_plan *p, struct ferry_findings *f)
 	return rc;
 }
 
-static int check_losses(struct ferry_plan *p, const struct survey *s,
-			struct ferry_error *err)
+static int check_losses(struct ferry_plan *p, struct ferry_error *err)
 {
-	const struct ferry_format *f = p->writer->format;
+	struct ferry__holding held;
 	struct ferry_findings *found;
 	int rc = ferry_findings_new(&found, err);
 
 	if (rc)
 		return rc;
-	if (f->losses)
-		rc = ferry__callback_result(f->losses(p->doc,
-						      &p->write_options, found,
-						      err),
-					    "losses", f->name, err);
-	if (!rc && (compare_flags(p, s, found) || check_empty(p, s, found) ||
-		    note_metadata(p, found)))
+	rc = ferry__hold(p->writer, p->doc, &p->write_options, &held, found,
+			 err);
+	if (!rc && (check_empty(p, &held, found) || note_metadata(p, found)))
 		rc = ferry_fail_nomem(err, "findings");
 	if (!rc)
 		rc = ferry__take_losses(p, found, false, err);
@@ -438,7 +273,6 @@ int ferry__check_target(struct ferry_plan *p, struct ferry_error *err)
 	const struct ferry_artifact_type *t = p->what.type ?
 					      p->what.type->type : NULL;
 	const struct ferry_format *f = p->writer ? p->writer->format : NULL;
-	struct survey s;
 	int rc = 0;
 
 	if (t && t->dtypes)
@@ -454,9 +288,7 @@ int ferry__check_target(struct ferry_plan *p, struct ferry_error *err)
 		rc = ferry__expect(p, err);
 	if (rc || !f)
 		return rc ? rc : measure_made(p, err);
-	rc = survey(p, &s, err);
-	if (!rc)
-		rc = check_losses(p, &s, err);
+	rc = check_losses(p, err);
 	if (!rc)
 		rc = ferry__note_kept(p, err);
 	return rc ? rc : describe_write(p, err);

@@ -24,30 +24,30 @@ static bool is_unknown(int e)
 
 /* Where RENAME_NOREPLACE is unknown, a hard link refuses to replace as well;
  * where links are unknown too, looking first is all there is. */
-static int rename_new(struct ferry_sink *s)
+int ferry_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 {
 	struct stat st;
 
-	if (!renameat2(s->dirfd, s->temp, s->dirfd, s->name, RENAME_NOREPLACE))
+	if (!renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE))
 		return 0;
 	if (!is_unknown(errno))
 		return -1;
-	if (!linkat(s->dirfd, s->temp, s->dirfd, s->name, 0)) {
-		unlinkat(s->dirfd, s->temp, 0);
+	if (!linkat(from_dir, from, to_dir, to, 0)) {
+		unlinkat(from_dir, from, 0);
 		return 0;
 	}
 	if (errno == EEXIST)
 		return -1;
-	if (!fstatat(s->dirfd, s->name, &st, AT_SYMLINK_NOFOLLOW)) {
+	if (!fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW)) {
 		errno = EEXIST;
 		return -1;
 	}
-	return renameat(s->dirfd, s->temp, s->dirfd, s->name);
+	return renameat(from_dir, from, to_dir, to);
 }
 
 static int move_new(struct ferry_sink *s)
 {
-	if (rename_new(s))
+	if (ferry_rename_new(s->dirfd, s->temp, s->dirfd, s->name))
 		return -1;
 	s->moved = FERRY_MOVED;
 	return 0;
@@ -122,7 +122,10 @@ static int move_sink(struct ferry_sink *s, struct ferry_error *err)
 
 static int sync_dirs(struct ferry_output *o, struct ferry_error *err)
 {
-	for (size_t i = 0; i < o->n_dirs && !o->work->no_sync; i++)
+	/* The temporary directory is synced as a whole. */
+	if (o->shown_dir || o->work->no_sync)
+		return 0;
+	for (size_t i = 0; i < o->n_dirs; i++)
 		/* EINVAL: a file system without synced directories. */
 		while (fsync(o->dirs[i].fd) && errno != EINVAL)
 			if (errno != EINTR)
@@ -184,8 +187,7 @@ static int move_all(struct ferry_output *o, struct ferry_error *err)
 	return code;
 }
 
-/* A signal waits for the moment in which some files have moved. */
-static void hold_signals(sigset_t *before)
+void ferry_hold_signals(sigset_t *before)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 	sigset_t set;
@@ -196,7 +198,7 @@ static void hold_signals(sigset_t *before)
 	pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
-int ferry_output_commit(struct ferry_output *o, struct ferry_error *err)
+int ferry_output_settle(struct ferry_output *o, struct ferry_error *err)
 {
 	int code = ferry_work_check(o->work, err);
 	sigset_t before;
@@ -210,8 +212,17 @@ int ferry_output_commit(struct ferry_output *o, struct ferry_error *err)
 			undo(o->sinks[i]);
 		return code;
 	}
-	hold_signals(&before);
+	ferry_hold_signals(&before);
 	code = move_all(o, err);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	o->settled = !code;
 	return code;
+}
+
+int ferry_output_commit(struct ferry_output *o, struct ferry_error *err)
+{
+	int code = o->settled ? ferry_work_check(o->work, err) :
+		   ferry_output_settle(o, err);
+
+	return code || !o->tree ? code : ferry_tree_commit(o, err);
 }

@@ -10,12 +10,15 @@ core_libferry_la_SOURCES += \
 	core/io/output.h \
 	core/io/pending.c \
 	core/io/pending.h \
+	core/io/remove.c \
 	core/io/sink.c \
 	core/io/source.c \
 	core/io/swap.c \
 	core/io/target.c \
 	core/io/target.h \
 	core/io/transfer.c \
+	core/io/tree.c \
+	core/io/tree.h \
 	core/model/assemble.c \
 	core/model/cast.c \
 	core/model/cast.h \

@@ -21,6 +21,8 @@
 
 const char *ferry_output_name(const struct ferry_output *o)
 {
+	if (o->tree)
+		return ferry_tree_name(o->tree);
 	return o->path + ferry_target_dir(o->path);
 }
 
@@ -43,9 +45,9 @@ static int by_identity(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-static int check_not_input(const struct ferry_output *o,
-			   const struct ferry_target *t, const char *path,
-			   struct ferry_error *err)
+int ferry_output_check_input(const struct ferry_output *o,
+			     const struct ferry_target *t, const char *path,
+			     struct ferry_error *err)
 {
 	struct ferry_identity id = { .dev = t->st.st_dev, .ino = t->st.st_ino };
 	char text[512];
@@ -78,39 +80,107 @@ static int note_inputs(struct ferry_output *o, const char *const *inputs,
 	return 0;
 }
 
-int ferry_output_new(struct ferry_output **out, const char *path,
-		     bool overwrite, const char *const *inputs, size_t n_inputs,
-		     struct ferry_work *work, struct ferry_error *err)
+static int begin(struct ferry_output **out, const char *path, bool overwrite,
+		 const char *const *inputs, size_t n_inputs,
+		 struct ferry_work *work, struct ferry_error *err)
 {
 	struct ferry_output *o = ferry_alloc_zero(1, sizeof(*o));
-	struct ferry_target target = { 0 };
-	int code = FERRY_NOMEM;
+	int code;
 
 	if (!o)
 		return ferry_fail_nomem(err, "an output");
 	o->overwrite = overwrite;
 	o->work = work ? work : &o->own_work;
 	o->path = ferry_alloc_strdup(path);
-	if (!o->path) {
-		ferry_fail_nomem(err, "an output");
-		goto out;
-	}
-	code = note_inputs(o, inputs, n_inputs, err);
-	if (!code)
-		code = ferry_target_init(&target, path, true, err);
-	/* Being an input is the graver complaint than being there. */
-	if (!code)
-		code = check_not_input(o, &target, path, err);
-	ferry_target_release(&target);
-	if (!code)
-		code = ferry_target_init(&target, path, overwrite, err);
-	ferry_target_release(&target);
-out:
+	code = o->path ? note_inputs(o, inputs, n_inputs, err) :
+	       ferry_fail_nomem(err, "an output");
 	if (code)
 		ferry_output_free(o);
 	else
 		*out = o;
 	return code;
+}
+
+int ferry_output_new(struct ferry_output **out, const char *path,
+		     bool overwrite, const char *const *inputs, size_t n_inputs,
+		     struct ferry_work *work, struct ferry_error *err)
+{
+	struct ferry_target target = { 0 };
+	struct ferry_output *o;
+	int code = begin(&o, path, overwrite, inputs, n_inputs, work, err);
+
+	if (code)
+		return code;
+	code = ferry_target_init(&target, path, true, err);
+	/* Being an input is the graver complaint than being there. */
+	if (!code)
+		code = ferry_output_check_input(o, &target, path, err);
+	ferry_target_release(&target);
+	if (!code)
+		code = ferry_target_init(&target, path, overwrite, err);
+	ferry_target_release(&target);
+	if (code)
+		ferry_output_free(o);
+	else
+		*out = o;
+	return code;
+}
+
+int ferry_output_new_directory(struct ferry_output **out, const char *path,
+			       bool overwrite, const char *const *inputs,
+			       size_t n_inputs, struct ferry_session *session,
+			       struct ferry_work *work, struct ferry_error *err)
+{
+	struct ferry_output *o;
+	int code = begin(&o, path, overwrite, inputs, n_inputs, work, err);
+
+	if (code)
+		return code;
+	o->session = session;
+	code = ferry_tree_new(&o->tree, path, err);
+	if (!code) {
+		ferry_alloc_free(o->path);
+		o->path = ferry_alloc_strdup(ferry_tree_temp_path(o->tree));
+		o->shown_dir = ferry_alloc_strdup(ferry_tree_path(o->tree));
+		if (!o->path || !o->shown_dir)
+			code = ferry_fail_nomem(err, "an output");
+	}
+	if (code)
+		ferry_output_free(o);
+	else
+		*out = o;
+	return code;
+}
+
+int ferry_output_new_file(struct ferry_output **out, struct ferry_output *o,
+			  const char *name, struct ferry_error *err)
+{
+	struct ferry_output *file = NULL;
+	char *path;
+	int code = ferry_tree_admit(o, name, err);
+
+	if (code)
+		return code;
+	path = ferry_target_sibling(o->path, name);
+	code = path ? begin(&file, path, false, NULL, 0, o->work, err) :
+	       ferry_fail_nomem(err, "an output");
+	ferry_alloc_free(path);
+	if (code)
+		return code;
+	file->session = o->session;
+	file->shown_dir = ferry_target_sibling(o->shown_dir, name);
+	if (!file->shown_dir) {
+		ferry_output_free(file);
+		return ferry_fail_nomem(err, "an output");
+	}
+	file->shown_dir[ferry_target_dir(file->shown_dir)] = '\0';
+	*out = file;
+	return 0;
+}
+
+const char *ferry_output_directory(const struct ferry_output *o)
+{
+	return o->tree ? o->path : NULL;
 }
 
 static int check_name(const struct ferry_output *o, const char *name,
@@ -263,10 +333,13 @@ int ferry_output_open(struct ferry_output *o, const char *name,
 {
 	struct ferry_target target = { 0 };
 	struct ferry_sink *s = NULL;
-	char *path = NULL;
+	char *path = NULL, *shown = NULL;
 	int code;
 
-	code = name ? check_name(o, name, err) : 0;
+	if (o->tree)
+		code = ferry_tree_admit(o, name, err);
+	else
+		code = name ? check_name(o, name, err) : 0;
 	if (code)
 		return code;
 	code = reserve(o, err);
@@ -274,19 +347,21 @@ int ferry_output_open(struct ferry_output *o, const char *name,
 		return code;
 	path = ferry_target_sibling(o->path,
 				    name ? name : ferry_output_name(o));
+	shown = ferry_target_sibling(o->shown_dir ? o->shown_dir : o->path,
+				     name ? name : ferry_output_name(o));
 	s = ferry_alloc_zero(1, sizeof(*s));
-	if (!path || !s) {
+	if (!path || !shown || !s) {
 		code = ferry_fail_nomem(err, "an output");
 		goto out;
 	}
 	s->output = o;
 	s->is_main = !name;
 	s->fd = s->dirfd = -1;
-	code = ferry_target_init(&target, path, o->overwrite, err);
+	code = ferry_target_init(&target, path, o->overwrite && !o->tree, err);
 	if (!code)
-		code = check_not_input(o, &target, path, err);
+		code = ferry_output_check_input(o, &target, path, err);
 	if (!code)
-		code = sink_init(s, path, &target, err);
+		code = sink_init(s, shown, &target, err);
 	if (!code)
 		*out = o->sinks[o->n++] = s;
 out:
@@ -295,6 +370,7 @@ out:
 	if (code)
 		sink_free(s);
 	ferry_target_release(&target);
+	ferry_alloc_free(shown);
 	ferry_alloc_free(path);
 	return code;
 }
@@ -340,8 +416,10 @@ void ferry_output_free(struct ferry_output *o)
 		sink_free(o->sinks[i]);
 	for (i = o->n_dirs; i--; )
 		close(o->dirs[i].fd);
+	ferry_tree_free(o->tree);
 	ferry_map_release(&o->keys);
 	ferry_alloc_free(o->dirs);
+	ferry_alloc_free(o->shown_dir);
 	ferry_alloc_free(o->sinks);
 	ferry_alloc_free(o->inputs);
 	ferry_alloc_free(o->path);

@@ -2,16 +2,20 @@
 #ifndef FERRY_IO_OUTPUT_H
 #define FERRY_IO_OUTPUT_H
 
+#include <signal.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
 
+#include <ferry/sys/map.h>
 #include <ferry/sys/sink.h>
 
-#include <ferry/sys/map.h>
-
 #include "core/io/pending.h"
+#include "core/io/target.h"
+#include "core/io/tree.h"
 
 #define FERRY_TEMP_SUFFIX ".ferry-tmp"
+
+struct ferry_session;
 
 struct ferry_identity {
 	dev_t dev;
@@ -38,6 +42,13 @@ struct ferry_output {
 	/* Sinks whose file is open, the one that was opened first in front. */
 	struct ferry_sink *oldest, *newest;
 	unsigned n_open;
+
+	/* A directory: path is that of the temporary one. */
+	struct ferry_tree *tree;	/* NULL: files beside path */
+	struct ferry_session *session;	/* whose formats write its files */
+	bool settled;			/* the files have their names in it */
+	/* Files go below this directory in the end; NULL: where path says. */
+	char *shown_dir;
 };
 
 /* What a commit has made of a sink's file. */
@@ -80,6 +91,36 @@ struct ferry_sink {
 };
 
 struct ferry_work *ferry_sink_work(struct ferry_sink *s);
+
+/*
+ * An output that is a directory: a new one, or files in one that is there, each
+ * as ferry_output_new() has it.
+ */
+int ferry_output_new_directory(struct ferry_output **out, const char *path,
+			       bool overwrite, const char *const *inputs,
+			       size_t n_inputs, struct ferry_session *session,
+			       struct ferry_work *work,
+			       struct ferry_error *err);
+/* A file of a directory with the files beside it: an output by itself, whose
+ * commit puts them into the temporary directory. */
+int ferry_output_new_file(struct ferry_output **out, struct ferry_output *o,
+			  const char *name, struct ferry_error *err);
+/* The files of a directory get their names in the temporary one; the commit
+ * does so where it was not done. */
+int ferry_output_settle(struct ferry_output *o, struct ferry_error *err);
+/* The temporary directory; NULL: the output is no directory. */
+const char *ferry_output_directory(const struct ferry_output *o);
+
+/* MISUSE when the target, named by `path` in errors, is an input. */
+int ferry_output_check_input(const struct ferry_output *o,
+			     const struct ferry_target *target,
+			     const char *path, struct ferry_error *err);
+
+/* As rename(), but EEXIST when `to` is there. */
+int ferry_rename_new(int from_dir, const char *from, int to_dir,
+		     const char *to);
+/* Signals that end the process wait while files move. */
+void ferry_hold_signals(sigset_t *before);
 
 /*
  * Files of one output are many and descriptors few.  A sink whose file was

@@ -14,6 +14,8 @@
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/sink.h>
 
+#include "core/io/tree.h"
+
 enum {
 	FREE,
 	FILLING,
@@ -26,6 +28,7 @@ struct ferry_pending {
 	atomic_int state;
 	int dirfd;
 	pid_t pid;
+	bool is_tree;
 	char name[NAME_MAX + 1];
 };
 
@@ -76,8 +79,8 @@ static struct ferry_pending *take_free(void)
 	return p;
 }
 
-int ferry_pending_add(struct ferry_pending **out, int dirfd, const char *name,
-		      struct ferry_error *err)
+static int add(struct ferry_pending **out, int dirfd, const char *name,
+	       bool is_tree, struct ferry_error *err)
 {
 	size_t n = strlen(name);
 	struct ferry_pending *p;
@@ -90,10 +93,23 @@ int ferry_pending_add(struct ferry_pending **out, int dirfd, const char *name,
 		return ferry_fail_nomem(err, "an output");
 	p->dirfd = dirfd;
 	p->pid = getpid();
+	p->is_tree = is_tree;
 	memcpy(p->name, name, n + 1);
 	atomic_store(&p->state, ARMED);
 	*out = p;
 	return 0;
+}
+
+int ferry_pending_add(struct ferry_pending **out, int dirfd, const char *name,
+		      struct ferry_error *err)
+{
+	return add(out, dirfd, name, false, err);
+}
+
+int ferry_pending_add_tree(struct ferry_pending **out, int dirfd,
+			   const char *name, struct ferry_error *err)
+{
+	return add(out, dirfd, name, true, err);
 }
 
 void ferry_pending_done(struct ferry_pending *p)
@@ -109,9 +125,14 @@ void ferry_output_abort_all(void)
 	struct ferry_pending *p;
 	int saved = errno;
 
-	for (p = atomic_load(&first); p; p = p->next)
-		if (atomic_load(&p->state) == ARMED && p->pid == getpid())
+	for (p = atomic_load(&first); p; p = p->next) {
+		if (atomic_load(&p->state) != ARMED || p->pid != getpid())
+			continue;
+		if (p->is_tree)
+			ferry_tree_remove(p->dirfd, p->name);
+		else
 			unlinkat(p->dirfd, p->name, 0);
+	}
 	errno = saved;
 }
 

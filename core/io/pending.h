@@ -16,6 +16,10 @@ struct ferry_pending;
 int ferry_pending_add(struct ferry_pending **out, int dirfd, const char *name,
 		      struct ferry_error *err);
 
+/* The same for a directory and all in it. */
+int ferry_pending_add_tree(struct ferry_pending **out, int dirfd,
+			   const char *name, struct ferry_error *err);
+
 /* The file is renamed or removed; NULL: no-op. */
 void ferry_pending_done(struct ferry_pending *p);
 

@@ -32,6 +32,24 @@ char *ferry_target_sibling(const char *path, const char *name)
 	return out;
 }
 
+bool ferry_stays_inside(const char *name)
+{
+	size_t n;
+
+	if (!*name || *name == '/')
+		return false;
+	while (*name) {
+		n = strcspn(name, "/");
+		if (!n || (n == 1 && *name == '.') ||
+		    (n == 2 && !memcmp(name, "..", 2)))
+			return false;
+		name += n;
+		if (*name == '/' && !*++name)
+			return false;
+	}
+	return true;
+}
+
 static int fail_path(const char *path, int e, struct ferry_error *err)
 {
 	char text[512];

@@ -25,6 +25,9 @@ void ferry_target_release(struct ferry_target *t);
 /* "<dir>/<name>" with dir as in `path`; NULL when memory is out. */
 char *ferry_target_sibling(const char *path, const char *name);
 
+/* A relative path without "." and ".." that names something. */
+bool ferry_stays_inside(const char *name);
+
 /* Bytes of the directory part of path, the last slash included. */
 size_t ferry_target_dir(const char *path);
 

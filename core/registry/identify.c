@@ -33,7 +33,7 @@ static int read_ends(struct ferry_source *src, uint8_t *head, uint8_t *tail,
 	return rc;
 }
 
-bool ferry__reads_directories(const struct ferry_known *format)
+bool ferry__is_directory_format(const struct ferry_known *format)
 {
 	return format->format->flags & FERRY_FORMAT_DIRECTORY;
 }
@@ -44,7 +44,7 @@ bool ferry__any_directory_format(const struct ferry_session *s)
 
 	for (size_t i = 0; i < s->n[FERRY_KNOWN_FORMATS]; i++) {
 		row = &s->rows[FERRY_KNOWN_FORMATS][i];
-		if (row->format->read && ferry__reads_directories(row))
+		if (row->format->read && ferry__is_directory_format(row))
 			return true;
 	}
 	return false;
@@ -59,7 +59,7 @@ static void ask_all(const struct ferry_session *s,
 	for (size_t i = 0; i < s->n[FERRY_KNOWN_FORMATS]; i++) {
 		row = &s->rows[FERRY_KNOWN_FORMATS][i];
 		if (!row->format->read ||
-		    ferry__reads_directories(row) != (probe->names != NULL))
+		    ferry__is_directory_format(row) != (probe->names != NULL))
 			continue;
 		score = row->format->probe(probe);
 		if (score <= 0 || score < best->score)

@@ -8,24 +8,7 @@
 #include <unistd.h>
 
 #include "core/io/output.h"
-
-bool ferry__stays_inside(const char *name)
-{
-	size_t n;
-
-	if (!*name || *name == '/')
-		return false;
-	while (*name) {
-		n = strcspn(name, "/");
-		if (!n || (n == 1 && *name == '.') ||
-		    (n == 2 && !memcmp(name, "..", 2)))
-			return false;
-		name += n;
-		if (*name == '/' && !*++name)
-			return false;
-	}
-	return true;
-}
+#include "core/io/target.h"
 
 /* Where a file of an output lies before it gets its name; 0: not one of them */
 static int find_unnamed(struct ferry_output *output, const char *name,
@@ -75,7 +58,7 @@ static int locate(const struct ferry_input *in, const char *name,
 	const struct ferry__context *c = in->priv ? in->priv : &none;
 	char shown[256];
 
-	if (!ferry__stays_inside(name)) {
+	if (!ferry_stays_inside(name)) {
 		ferry_escape(shown, sizeof(shown), name, strlen(name));
 		return ferry_fail(err, FERRY_MALFORMED, "open",
 				  FERRY_NO_OFFSET, "file name '%s' in it leaves "

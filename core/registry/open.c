@@ -49,7 +49,7 @@ static int open_file(struct ferry_session *s, const char *path,
 	o->format = how->format;
 	if (!o->format)
 		rc = ferry__identify(s, o->source, path, &o->format, err);
-	if (!rc && ferry__reads_directories(o->format))
+	if (!rc && ferry__is_directory_format(o->format))
 		rc = ferry_fail(err, FERRY_UNSUPPORTED, "open", FERRY_NO_OFFSET,
 				"format %s is a directory, not a file: name "
 				"the directory", o->format->name);
@@ -94,7 +94,7 @@ static int open_directory(struct ferry_session *s, const char *path,
 	int rc;
 
 	if (!ferry__any_directory_format(s) ||
-	    (how->format && !ferry__reads_directories(how->format)))
+	    (how->format && !ferry__is_directory_format(how->format)))
 		return ferry__diagnose_directory(s, path, err);
 	rc = ferry_findings_new(&o->findings, err);
 	if (!rc)

@@ -53,8 +53,5 @@ int ferry__name_file(const char *path, const struct ferry_error *why, int rc,
 		     struct ferry_error *err);
 int ferry__note_path(struct ferry__context *c, const char *path,
 		     struct ferry_error *err);
-/* Append findings; with a `member`, as findings of it. */
-int ferry__copy_findings(const struct ferry_findings *from, const char *member,
-			 struct ferry_findings *to, struct ferry_error *err);
 
 #endif

@@ -62,8 +62,6 @@ int ferry__schema_dirs(struct ferry_store *store, const char *given,
  * some already. */
 int ferry__store_know(struct ferry_store *store, const struct ferry_session *s,
 		      struct ferry_error *err);
-/* input.c: a relative path without "." and ".." that names something. */
-bool ferry__stays_inside(const char *name);
 /* model.c: the rule files below the schema directories. */
 int ferry__load_models(struct ferry_session *s, struct ferry_error *err);
 
@@ -117,7 +115,7 @@ int ferry__identify_directory(struct ferry_session *s,
 			      const struct ferry_directory *d,
 			      const char *path, const struct ferry_known **out,
 			      struct ferry_error *err);
-bool ferry__reads_directories(const struct ferry_known *format);
+bool ferry__is_directory_format(const struct ferry_known *format);
 bool ferry__any_directory_format(const struct ferry_session *s);
 /* diagnose.c: always an error, UNSUPPORTED or MALFORMED.  `certain` when one of
  * the signatures took it. */
@@ -129,6 +127,9 @@ int ferry__diagnose_taken(struct ferry_session *s,
 			  struct ferry_error *err);
 int ferry__diagnose_directory(struct ferry_session *s, const char *path,
 			      struct ferry_error *err);
+/* open.c: append findings; with a `member`, as findings of it. */
+int ferry__copy_findings(const struct ferry_findings *from, const char *member,
+			 struct ferry_findings *to, struct ferry_error *err);
 /* A callback broke its contract, or failed: its code, with *err filled. */
 int ferry__callback_result(int rc, const char *what, const char *name,
 			   struct ferry_error *err);

@@ -11,6 +11,7 @@
 
 #include <ferry/sys/alloc.h>
 
+#include "core/io/target.h"
 #include "core/model/store.h"
 
 #ifndef SCHEMADIR
@@ -135,7 +136,7 @@ int ferry_schema_open(const struct ferry_store *store, const char *name,
 	struct directories dirs;
 	int rc;
 
-	if (!ferry__stays_inside(name))
+	if (!ferry_stays_inside(name))
 		return fail_name(name, err);
 	rc = directories_of(store, &dirs, err);
 	if (rc)
@@ -262,7 +263,7 @@ int ferry_schema_list(struct ferry_store *store, const char *directory,
 	struct listing l = { .store = store };
 	int rc;
 
-	if (!ferry__stays_inside(directory))
+	if (!ferry_stays_inside(directory))
 		return fail_name(directory, err);
 	rc = list_all(&l, directory, names, n, err);
 	ferry_alloc_free(l.names);

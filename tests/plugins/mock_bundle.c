@@ -5,6 +5,9 @@
  */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "tests/plugins/mock.h"
 
 #define INDEX "bundle.txt"
@@ -147,6 +150,60 @@ static int read_bundle(const struct ferry_input *in, struct ferry_document *doc,
 	return rc;
 }
 
+static int lose_bundle(struct ferry_document *doc,
+		       const struct ferry_options *options,
+		       struct ferry_findings *out, struct ferry_error *err)
+{
+	(void)options;
+	if (doc->root->kind == FERRY_DICT)
+		return 0;
+	return ferry_findings_add(out, FERRY_WARNING, "values", "",
+				  FERRY_NO_OFFSET, "a bundle is a mapping") ?
+	       ferry_fail_nomem(err, "findings") : 0;
+}
+
+static const struct ferry_option_spec write_options[] = {
+	{ "fail-after", NULL, "fail when that many parts are written" },
+	{ NULL, NULL, NULL },
+};
+
+static int write_pair(const struct ferry_pair *p, struct ferry_document *doc,
+		      struct ferry_output *output, struct ferry_sink *index,
+		      struct ferry_findings *out, struct ferry_error *err)
+{
+	struct ferry_document part = *doc;
+	char name[512];
+	int rc;
+
+	snprintf(name, sizeof(name), "%.*s", (int)p->key->u.s.nbytes,
+		 p->key->u.s.data);
+	part.root = p->value;
+	rc = ferry_output_document(output, name, &part, "part", NULL, 0, out,
+				   err);
+	if (!rc)
+		rc = ferry_sink_append(index, name, strlen(name), err);
+	return rc ? rc : ferry_sink_append(index, "\n", 1, err);
+}
+
+static int write_bundle(struct ferry_document *doc,
+			struct ferry_output *output,
+			const struct ferry_options *options,
+			struct ferry_findings *out, struct ferry_error *err)
+{
+	const char *text = ferry_option(options, "fail-after");
+	unsigned long most = text ? strtoul(text, NULL, 10) : UINT32_MAX;
+	const struct ferry_value *root = doc->root;
+	struct ferry_sink *index;
+	int rc = ferry_output_open(output, INDEX, &index, err);
+
+	for (uint32_t i = 0; i < root->u.dict.n && !rc; i++)
+		rc = i == most ? ferry_fail(err, FERRY_IO, "bundle",
+					    FERRY_NO_OFFSET, "told to fail") :
+		     write_pair(&root->u.dict.pairs[i], doc, output, index, out,
+				err);
+	return rc;
+}
+
 /* ---- the plugin ---------------------------------------------------------- */
 
 static const char *const part_suffixes[] = { ".part", NULL };
@@ -173,6 +230,9 @@ static const struct ferry_format bundle = {
 		 FERRY_FORMAT_OBJECTS,
 	.probe = probe_bundle,
 	.read = read_bundle,
+	.write_options = write_options,
+	.write = write_bundle,
+	.losses = lose_bundle,
 };
 
 static const struct ferry_format *const formats[] = { &part, &bundle, NULL };

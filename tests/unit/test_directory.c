@@ -351,3 +351,235 @@ Test(directory, many_files_few_descriptors)
 	ferry_findings_free(found);
 	ferry_session_free(s);
 }
+
+/* ---- writing ------------------------------------------------------------- */
+
+/* Convert `in` to `out`; settings end in NULL. */
+static int convert(struct ferry_session *s, const char *in, const char *out,
+		   bool overwrite, const char *setting,
+		   struct ferry_error *err)
+{
+	const char *inputs[] = { in }, *settings[] = { setting };
+	struct ferry_job job = {
+		.inputs = inputs, .n_inputs = 1, .output = out,
+		.overwrite = overwrite, .verify = true,
+		.settings = settings, .n_settings = setting != NULL,
+	};
+	struct ferry_plan *p;
+	int rc;
+
+	ferry_error_clear(err);
+	rc = ferry_plan_new(&p, s, &job, err);
+	if (rc)
+		return rc;
+	rc = ferry_plan_run(p, NULL, err);
+	ferry_plan_free(p);
+	return rc;
+}
+
+static void holds(const char *path, const char *text)
+{
+	char data[256] = "";
+	FILE *f = fopen(path, "rb");
+	size_t n;
+
+	cr_assert_not_null(f, "%s", path);
+	n = fread(data, 1, sizeof(data) - 1, f);
+	fclose(f);
+	cr_expect_eq(n, strlen(text));
+	cr_expect_str_eq(data, text, "%s: %s", path, data);
+}
+
+/* Entries of a directory. */
+static int count(const char *path)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	cr_assert_not_null(dir, "%s", path);
+	while ((entry = readdir(dir)))
+		n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	closedir(dir);
+	return n;
+}
+
+static bool absent(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) != 0;
+}
+
+Test(directory, round_trip)
+{
+	static const char *const ways[] = { "out/", "out2", "./sub/out//" };
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_session *s = session();
+
+	make_run();
+	make_dir("out2");
+	make_dir("sub");
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_eq(convert(s, "run", ways[i], false, NULL, &err), 0,
+			     "%s", err.text);
+	holds("out/bundle.txt", "one.part\nsub/two.part\n");
+	holds("out/one.part", "PARTfirst.");
+	holds("out2/sub/two.part", "PARTsecond.");
+	holds("sub/out/one.part", "PARTfirst.");
+	cr_expect_eq(count("out"), 3);
+	cr_expect_eq(count("out2"), 3);
+	cr_expect_eq(count("."), 4);
+	ferry_session_free(s);
+}
+
+Test(directory, failed_write_leaves_nothing)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_session *s = session();
+
+	make_run();
+	cr_assert_eq(convert(s, "run", "out/", false, "fail-after=1", &err),
+		     FERRY_IO);
+	cr_expect_eq(count("."), 1);
+	make_dir("there");
+	put("there/mine", "mine");
+	cr_assert_eq(convert(s, "run", "there", false, "fail-after=1", &err),
+		     FERRY_IO);
+	cr_expect_eq(count("there"), 1);
+	/* Re-reading finds what is not sound. */
+	put("run/one.part", "PARTfirst!");
+	cr_assert_eq(convert(s, "run", "out/", false, NULL, &err),
+		     FERRY_MALFORMED);
+	cr_expect_not_null(strstr(err.text, "loud"), "%s", err.text);
+	cr_expect_eq(count("."), 2);
+	ferry_session_free(s);
+}
+
+Test(directory, files_that_are_there)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_session *s = session();
+	struct stat st;
+
+	make_run();
+	make_dir("there");
+	make_dir("there/sub");
+	put("there/mine", "mine");
+	put("there/sub/two.part", "PARTold.");
+	put("linked", "PARTold.");
+	cr_assert_eq(chmod("there/sub/two.part", 0640), 0);
+	cr_assert_eq(symlink("../linked", "there/one.part"), 0);
+	cr_assert_eq(convert(s, "run", "there", false, NULL, &err),
+		     FERRY_EXISTS);
+	cr_expect_not_null(strstr(err.text, "there/one.part"), "%s", err.text);
+	cr_expect_null(strstr(err.text, "ferry-tmp"), "%s", err.text);
+	holds("there/sub/two.part", "PARTold.");
+	cr_expect_eq(count("there"), 3);
+	cr_assert_eq(convert(s, "run", "there", true, NULL, &err), 0, "%s",
+		     err.text);
+	holds("there/sub/two.part", "PARTsecond.");
+	holds("there/mine", "mine");
+	holds("linked", "PARTfirst.");
+	cr_assert_eq(lstat("there/one.part", &st), 0);
+	cr_expect(S_ISLNK(st.st_mode));
+	cr_assert_eq(lstat("there/sub/two.part", &st), 0);
+	cr_expect_eq(st.st_mode & 07777, 0640);
+	cr_expect_eq(count("there"), 4);
+	cr_expect_eq(count("there/sub"), 1);
+	ferry_session_free(s);
+}
+
+/* The second file can't be moved: the first one is put back. */
+Test(directory, is_put_back_when_a_file_cant_be_moved)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_session *s = session();
+
+	make_run();
+	make_dir("there");
+	put("there/bundle.txt", "one.part\n");
+	put("there/one.part", "PARTold.");
+	put("there/sub", "a file where a directory is to be");
+	cr_assert_eq(convert(s, "run", "there", true, NULL, &err), FERRY_IO,
+		     "%s", err.text);
+	holds("there/bundle.txt", "one.part\n");
+	holds("there/one.part", "PARTold.");
+	cr_expect_eq(count("there"), 3);
+	ferry_session_free(s);
+}
+
+Test(directory, inputs_are_never_written_to)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_session *s = session();
+
+	make_run();
+	cr_assert_eq(convert(s, "run", "run", true, NULL, &err), FERRY_MISUSE);
+	cr_expect_not_null(strstr(err.text, "one of the inputs"), "%s",
+			   err.text);
+	cr_assert_eq(convert(s, "run", "run/", false, NULL, &err),
+		     FERRY_MISUSE);
+	cr_expect_eq(count("run"), 5);
+	ferry_session_free(s);
+}
+
+Test(directory, in_the_place_of_something_else)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_session *s = session();
+
+	make_run();
+	put("file", "");
+	cr_assert_eq(symlink("nowhere", "dangling"), 0);
+	cr_assert_neq(convert(s, "run", "file/", true, NULL, &err), 0);
+	cr_assert_eq(convert(s, "run", "dangling/", true, NULL, &err),
+		     FERRY_EXISTS, "%s", err.text);
+	cr_assert_neq(convert(s, "run", "no/such/", true, NULL, &err), 0);
+	/* A part is no directory. */
+	cr_assert_eq(convert(s, "run/one.part", "x/", true, NULL, &err),
+		     FERRY_LOSSY, "%s", err.text);
+	cr_expect(absent("x"));
+	cr_expect_eq(count("."), 3);
+	ferry_session_free(s);
+}
+
+/* n parts, all read and written again. */
+static double time_convert(struct ferry_session *s, const char *dir, int n)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	char path[64];
+	double begun;
+	FILE *f;
+
+	make_dir(dir);
+	snprintf(path, sizeof(path), "%s/bundle.txt", dir);
+	f = fopen(path, "w");
+	for (int i = 0; i < n; i++)
+		fprintf(f, "%d.part\n", i);
+	fclose(f);
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%d.part", dir, i);
+		put(path, "PARTx.");
+	}
+	snprintf(path, sizeof(path), "%s.out/", dir);
+	begun = seconds();
+	cr_assert_eq(convert(s, dir, path, false, NULL, &err), 0, "%s",
+		     err.text);
+	return seconds() - begun;
+}
+
+Test(directory, many_files_are_written_in_linear_time)
+{
+	struct rlimit few = { 64, 64 };
+	struct ferry_session *s = session();
+	double small, large;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	small = time_convert(s, "small", 1000);
+	large = time_convert(s, "large", 10000);
+	cr_log_info("%f s, %f s\n", small, large);
+	cr_expect_lt(large, 2 + 30 * small, "%f s, %f s", small, large);
+	cr_expect_eq(count("large.out"), 10001);
+	ferry_session_free(s);
+}

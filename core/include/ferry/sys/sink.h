@@ -56,6 +56,9 @@ FERRY_API int ferry_output_new(struct ferry_output **out, const char *path,
  *
  * A symbolic link in the place of the file is followed: what it points to is
  * made or replaced, and the link stays.  A replaced file's mode is kept.
+ *
+ * An output that is a directory has no main file (MISUSE); the names of its
+ * files may have directories in them, which are made.
  */
 FERRY_API int ferry_output_open(struct ferry_output *o, const char *name,
 				struct ferry_sink **out,
