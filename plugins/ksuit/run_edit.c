@@ -11,17 +11,15 @@ static int name_error(const struct run_file *file, int rc,
 			  file->path, why->text);
 }
 
-/* The findings of a file, with its name before them. */
-static int name_findings(const struct run_file *file,
-			 const struct ferry_findings *from,
+/* The findings of a file, placed in it. */
+static int name_findings(const char *path, const struct ferry_findings *from,
 			 struct ferry_findings *to, struct ferry_error *err)
 {
 	const struct ferry_finding *f;
 
 	for (size_t i = 0; (f = ferry_findings_get(from, i)); i++)
-		if (ferry_findings_add(to, f->level, f->code, file->path,
-				       f->offset, "%s: %s", file->path,
-				       f->text))
+		if (ferry_findings_add(to, f->level, f->code, path, f->offset,
+				       "%s", f->text))
 			return ferry_fail_nomem(err, "findings");
 	return 0;
 }
@@ -35,6 +33,7 @@ static int on_file(const struct ferry_conversion_args *args,
 {
 	struct ferry_conversion_args part = *args;
 	struct ferry_error why = FERRY_ERROR_INIT;
+	const char *path = file->path;
 	int rc = ferry_findings_new(&part.findings, err);
 
 	if (rc)
@@ -43,7 +42,7 @@ static int on_file(const struct ferry_conversion_args *args,
 	if (rc)
 		rc = name_error(file, rc, &why, err);
 	else
-		rc = name_findings(file, part.findings, args->findings, err);
+		rc = name_findings(path, part.findings, args->findings, err);
 	ferry_findings_free(part.findings);
 	return rc;
 }

@@ -1,9 +1,8 @@
 /* A directory of files as a run, and back. */
 #include "config.h"
 
+#include "formats/torch/torch.h"
 #include "plugins/ksuit/ksuit.h"
-
-#include <stdio.h>
 
 static const struct ferry_option_spec read_options[] = {
 	CHOICE_OPTIONS, { .name = NULL }
@@ -57,6 +56,35 @@ static int read_run(const struct ferry_input *in, struct ferry_document *doc,
 	return rc ? rc : run_make(doc->store, &files, &doc->root, err);
 }
 
+static int write_file(struct ferry_output *output, struct ferry_store *store,
+		      const struct run_file *file, struct ferry_findings *out,
+		      struct ferry_error *err)
+{
+	struct ferry_document *member;
+	int rc = ferry_document_new(&member, store, err);
+
+	if (rc)
+		return rc;
+	member->root = file->root;
+	rc = ferry_output_document(output, file->path, member, "torch", NULL, 0,
+				   out, err);
+	ferry_document_free(member);
+	return rc;
+}
+
+static int write_run(struct ferry_document *doc, struct ferry_output *output,
+		     const struct ferry_options *options,
+		     struct ferry_findings *out, struct ferry_error *err)
+{
+	struct run_files files;
+	int rc = run_files(doc->store, doc->root, &files, err);
+
+	(void)options;
+	for (size_t i = 0; i < files.n && !rc; i++)
+		rc = write_file(output, doc->store, &files.items[i], out, err);
+	return rc;
+}
+
 const struct ferry_format run_format = {
 	.struct_size = sizeof(struct ferry_format),
 	.name = "ksuit-run",
@@ -64,7 +92,9 @@ const struct ferry_format run_format = {
 	.flags = FERRY_FORMAT_NESTED | FERRY_FORMAT_SHARED |
 		 FERRY_FORMAT_STRIDED | FERRY_FORMAT_OBJECTS |
 		 FERRY_FORMAT_TENSORS | FERRY_FORMAT_DIRECTORY,
+	.dtypes = TORCH_DTYPES,
 	.probe = probe,
 	.read_options = read_options,
 	.read = read_run,
+	.write = write_run,
 };

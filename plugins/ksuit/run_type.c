@@ -133,7 +133,7 @@ static int check_file(struct ferry_document *doc, const struct run_file *file,
 		snprintf(path, sizeof(path), "%.200s%s%.150s", file->path,
 			 *f->path ? ": " : "", f->path);
 		rc = ferry_findings_add(out, f->level, f->code, path, f->offset,
-					"%s: %s", file->path, f->text);
+					"%s", f->text);
 	}
 	ferry_findings_free(found);
 	return rc == FERRY_NOMEM ? ferry_fail_nomem(err, "findings") : rc;

@@ -161,4 +161,55 @@ run convert "$run_dir" average.th --to ksuit/ema --set tag=latest
 status 0
 run inspect average.th
 out 'ema factor'
+
+# ---- a run, written -----------------------------------------------------------------
+
+run convert "$run_dir" latest/ --set tag=latest
+status 0
+for leaf in encoder decoder; do
+	present latest/train/checkpoints/autoencoder.${leaf}_cp=latest_model.th \
+		latest/train/checkpoints/autoencoder.${leaf}_cp=latest_optim.th \
+		latest/train/checkpoints/autoencoder.${leaf}_cp=latest_ema=0.99_model.th
+done
+present latest/train/checkpoints/autoencoder_cp=latest_trainer.th
+[ "$(find latest -type f | wc -l)" -eq 7 ] || fail 'not seven files'
+run diff latest/train/checkpoints/autoencoder.encoder_cp=latest_optim.th \
+	"$run_dir/train/checkpoints/autoencoder.encoder_cp=latest_optim.th"
+status 0
+
+run convert "$run_dir" head/ --upgrade
+status 0
+err 'the file is called autoencoder.encoder_ema=0.99_cp=latest_model.th'
+present head/finetune/checkpoints/head_cp=last_model.th \
+	head/train/checkpoints/autoencoder.encoder_ema=0.99_cp=latest_model.th \
+	head/train/checkpoints/autoencoder.encoder_cp=best_model.loss.val.total.tolerance=5_model.th
+run inspect head/train/checkpoints/autoencoder_cp=latest_trainer.th
+out 'T2: noether after v1.1'
+run inspect head/train/checkpoints/autoencoder.encoder_cp=best_model.loss.val.total.tolerance=5_model.th
+out 'best_model.loss.val.total.tolerance=5'
+run verify head
+status 0
+
+run convert latest renamed/ --set 'patterns-to-rename=proj=>lin'
+status 0
+run inspect --depth=3 renamed/train/checkpoints/autoencoder.encoder_cp=latest_optim.th
+out 'lin.weight'
+no_out 'proj.weight'
+run inspect --tensors renamed/train/checkpoints/autoencoder.encoder_cp=latest_model.th
+out 'lin.weight'
+run convert latest no/ --set keys-to-remove=head.bias
+status 1
+err "keys-to-remove: 'head.bias' is no name of the weights"
+absent no
+
+run convert composed.th apart/ --to ksuit/run --set name=autoencoder --set stage=train
+status 0
+for leaf in encoder decoder; do
+	name=train/checkpoints/autoencoder.${leaf}_cp=${tag}_model.th
+	run diff --strict "apart/$name" "$run_dir/$name"
+	status 0
+done
+run convert composed.th no/ --to ksuit/run --set name=autoencoder --set submodels=encoder
+status 3
+err '7 of 14 weights belong to one submodel each'
 finish
