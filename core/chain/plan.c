@@ -217,6 +217,8 @@ static int make(struct ferry_plan *p, struct ferry_error *err)
 	if (!rc)
 		rc = ferry__read_inputs(p, err);
 	if (!rc)
+		rc = ferry__choose_writer(p, err);
+	if (!rc)
 		rc = ferry__average(p, err);
 	if (!rc)
 		rc = ferry__choose_writer(p, err);
