@@ -27,6 +27,7 @@ static const struct {
 	{ FERRY_FORMAT_OBJECTS, "objects" },
 	{ FERRY_FORMAT_SHARDS, "shards" },
 	{ FERRY_FORMAT_LOSSLESS, "lossless" },
+	{ FERRY_FORMAT_DIRECTORY, "directory" },
 };
 
 #define N_FLAGS (sizeof(flags) / sizeof(flags[0]))
@@ -132,7 +133,8 @@ const struct cli_verb cli_formats = {
 	.detail = "CAN: r reads, w writes, v verifies every byte, s "
 		  "scans for classes and calls.\nHOLDS: what "
 		  "survives a round trip; lossless keeps everything "
-		  "by way of typed metadata.",
+		  "by way of typed metadata; a directory is "
+		  "read and written as a whole.",
 	.tables = (const struct cli_option *const[]){ options, NULL },
 	.run = run,
 };

@@ -16,6 +16,8 @@ cli_ferry_SOURCES = \
 	cli/diff.c \
 	cli/element.c \
 	cli/element.h \
+	cli/expect.c \
+	cli/expect.h \
 	cli/formats.c \
 	cli/inspect.c \
 	cli/interrupt.c \

@@ -46,7 +46,61 @@ static int check_dir(const char *path, const char *shown,
 					 "directory", shown) : 0;
 }
 
-int cli_outlet_check(const struct ferry_job *job, struct ferry_error *err)
+static int check_file(const struct ferry_job *job, const struct stat *st,
+		      const char *shown, struct ferry_error *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return ferry_fail(err, FERRY_UNSUPPORTED, "", FERRY_NO_OFFSET,
+				  "%s: is %s and can't be replaced by a file; "
+				  "name another output", shown,
+				  S_ISDIR(st->st_mode) ? "a directory" :
+				  "no regular file");
+	if (is_input(job, st))
+		return ferry_fail(err, FERRY_MISUSE, "", FERRY_NO_OFFSET,
+				  "%s: is one of the inputs, which are never "
+				  "written to; name another output", shown);
+	if (!job->overwrite)
+		return ferry_fail(err, FERRY_EXISTS, "", FERRY_NO_OFFSET,
+				  "%s: exists already; use --overwrite to "
+				  "replace it", shown);
+	return check_dir(job->output, shown, err);
+}
+
+/* What is in a directory that is there is looked at when it is written. */
+static int check_directory(const char *path, const struct stat *st,
+			   const char *shown, struct ferry_error *err)
+{
+	char *within;
+	int rc;
+
+	if (!S_ISDIR(st->st_mode))
+		return ferry_fail(err, FERRY_EXISTS, "", FERRY_NO_OFFSET,
+				  "%s: is there and is no directory; name "
+				  "another output", shown);
+	within = cli_text("%s/", path);
+	rc = check_dir(within, shown, err);
+	free(within);
+	return rc;
+}
+
+/* The slashes at the end say no more than that it is a directory. */
+static int check_new(const char *path, const char *shown,
+		     struct ferry_error *err)
+{
+	size_t n = strlen(path);
+	char *plain;
+	int rc;
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	plain = cli_text("%.*s", (int)n, path);
+	rc = check_dir(plain, shown, err);
+	free(plain);
+	return rc;
+}
+
+int cli_outlet_check(const struct ferry_job *job, bool directory,
+		     struct ferry_error *err)
 {
 	struct stat st;
 	char shown[512];
@@ -56,24 +110,11 @@ int cli_outlet_check(const struct ferry_job *job, struct ferry_error *err)
 	ferry_escape(shown, sizeof(shown), job->output, strlen(job->output));
 	if (stat(job->output, &st))
 		return errno == ENOENT || errno == ENOTDIR ?
-		       check_dir(job->output, shown, err) :
+		       check_new(job->output, shown, err) :
 		       ferry_fail_errno(err, errno, "%s: can't write there",
 					shown);
-	if (!S_ISREG(st.st_mode))
-		return ferry_fail(err, FERRY_UNSUPPORTED, "", FERRY_NO_OFFSET,
-				  "%s: is %s and can't be replaced by a file; "
-				  "name another output", shown,
-				  S_ISDIR(st.st_mode) ? "a directory" :
-				  "no regular file");
-	if (is_input(job, &st))
-		return ferry_fail(err, FERRY_MISUSE, "", FERRY_NO_OFFSET,
-				  "%s: is one of the inputs, which are never "
-				  "written to; name another output", shown);
-	if (!job->overwrite)
-		return ferry_fail(err, FERRY_EXISTS, "", FERRY_NO_OFFSET,
-				  "%s: exists already; use --overwrite to "
-				  "replace it", shown);
-	return check_dir(job->output, shown, err);
+	return directory ? check_directory(job->output, &st, shown, err) :
+	       check_file(job, &st, shown, err);
 }
 
 static bool is_older(const struct stat *a, const struct stat *b)

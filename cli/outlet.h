@@ -14,7 +14,8 @@
  * an input, no regular file, a file in the way, a directory that is not there.
  * 0, or an error code with *err filled.
  */
-int cli_outlet_check(const struct ferry_job *job, struct ferry_error *err);
+int cli_outlet_check(const struct ferry_job *job, bool directory,
+		     struct ferry_error *err);
 
 /* Name what was written to path: the file, or an index and its shards. */
 void cli_outlet_print(FILE *f, const char *path);

@@ -48,9 +48,20 @@ static int scan(struct cli *c, struct cli_overview *o, struct ferry_error *err)
 	if (!o->format)
 		return 0;
 	ferry_known_abilities(o->format, &can);
-	if (!can.scans)
+	if (!can.scans && !(can.flags & FERRY_FORMAT_DIRECTORY))
 		return 0;
 	return ferry_scan(c->session, o->file.path, &how, &o->scan, err);
+}
+
+/* Of all files of a directory. */
+static uint64_t about_nbytes(const struct ferry_document *doc)
+{
+	const struct ferry_value *v = doc->about ?
+				      ferry_dict_get(doc->about, "nbytes") :
+				      NULL;
+
+	return v && v->kind == FERRY_INT && !(v->flags & FERRY_BIG) ?
+	       (uint64_t)v->u.i : 0;
 }
 
 int cli_overview_init(struct cli *c, struct cli_overview *o)
@@ -59,7 +70,8 @@ int cli_overview_init(struct cli *c, struct cli_overview *o)
 	struct stat st;
 	int rc;
 
-	o->nbytes = stat(o->file.path, &st) ? 0 : (uint64_t)st.st_size;
+	o->nbytes = stat(o->file.path, &st) ? 0 : S_ISDIR(st.st_mode) ?
+		    about_nbytes(o->file.doc) : (uint64_t)st.st_size;
 	o->format = ferry_session_find(c->session, FERRY_KNOWN_FORMATS,
 				       o->file.doc->format);
 	rc = cli_survey_init(&o->survey, o->file.doc, &err);

@@ -3,8 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/json_out.h"
+#include "cli/memory.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -73,28 +76,57 @@ static void print_names(const struct ferry_value *report)
 	cli_table_release(&t);
 }
 
+static void print_text(const char *path, const struct ferry_value *report)
+{
+	int64_t dangerous = cli_row_int(report, "dangerous");
+
+	cli_puts(stdout, path);
+	putchar('\n');
+	print_names(report);
+	cli_print_verdicts(report, 2);
+	if (dangerous)
+		printf("  dangerous: %" PRId64 " name%s can run code or reach "
+		       "the system when loaded by pickle\n", dangerous,
+		       cli_plural((uint64_t)dangerous));
+}
+
+/* A directory: the files of it that name anything. */
+static void print_members(const char *dir, const struct ferry_value *members)
+{
+	const char *slash = dir[strlen(dir) - 1] == '/' ? "" : "/";
+	char *path;
+
+	if (!members->u.dict.n) {
+		cli_puts(stdout, dir);
+		puts("\n  no file in it names classes or calls");
+	}
+	for (uint32_t i = 0; i < members->u.dict.n; i++) {
+		const struct ferry_pair *p = &members->u.dict.pairs[i];
+
+		path = cli_text("%s%s%.*s", dir, slash,
+				(int)p->key->u.s.nbytes, p->key->u.s.data);
+		print_text(path, p->value);
+		free(path);
+	}
+}
+
 static void print_report(const struct cli *c, const char *path,
 			 const struct ferry_document *doc)
 {
-	int64_t dangerous = cli_row_int(doc->root, "dangerous");
+	const struct ferry_value *members = cli_report_members(doc->root);
 	json_t *json;
 
-	if (c->json) {
+	if (!c->json && members) {
+		print_members(path, members);
+	} else if (!c->json) {
+		print_text(path, doc->root);
+	} else {
 		json = json_object();
 		cli_json_set(json, "file", cli_json_text(path));
 		cli_json_set(json, "format", cli_json_text(doc->format));
 		cli_json_set(json, "scan", cli_json_value(doc->root, 0));
 		cli_json_print_line(json);
-		return;
 	}
-	cli_puts(stdout, path);
-	putchar('\n');
-	print_names(doc->root);
-	cli_print_verdicts(doc->root, 2);
-	if (dangerous)
-		printf("  dangerous: %" PRId64 " name%s can run code or reach "
-		       "the system when loaded by pickle\n", dangerous,
-		       cli_plural((uint64_t)dangerous));
 }
 
 static int scan_file(struct cli *c, struct scan *s, const char *path)
@@ -154,7 +186,8 @@ const struct cli_verb cli_scan = {
 		  "exit status is 0 for every file that can be read, "
 		  "whatever it names, unless --strict is given; 5 "
 		  "when only some could be read. --json prints one object "
-		  "per file, each on a line (JSON lines).",
+		  "per file, each on a line (JSON lines). Of a directory, all "
+		  "files in it that can be scanned are.",
 	.tables = (const struct cli_option *const[]){ options, NULL },
 	.min_operands = 1,
 	.run = run,

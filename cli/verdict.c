@@ -85,9 +85,20 @@ const char *cli_row_name(const struct ferry_value *row, char *buf, size_t cap)
 	return buf;
 }
 
+const struct ferry_value *cli_report_members(const struct ferry_value *report)
+{
+	return get(report, "members", FERRY_DICT);
+}
+
 bool cli_refuses(const struct ferry_value *report,
 		 const struct cli_loader *loader)
 {
+	const struct ferry_value *members = cli_report_members(report);
+
+	for (uint32_t i = 0; members && i < members->u.dict.n; i++)
+		if (cli_row_says(members->u.dict.pairs[i].value, loader->key,
+				 "refused"))
+			return true;
 	return cli_row_says(report, loader->key, "refused");
 }
 
@@ -132,8 +143,40 @@ static void put_verdict(const struct ferry_value *report,
 	putchar('\n');
 }
 
+/* "TITLE: loads 2 files; refuses a.th and 3 more" */
+static void put_members(const struct ferry_value *members,
+			const struct cli_loader *loader, int indent)
+{
+	size_t asked = 0, refused = 0;
+
+	for (uint32_t i = 0; i < members->u.dict.n; i++) {
+		const struct ferry_value *row = members->u.dict.pairs[i].value;
+
+		asked += ferry_dict_get(row, loader->key) != NULL;
+		refused += cli_row_says(row, loader->key, "refused");
+	}
+	if (!asked)
+		return;
+	printf("%*s%s: loads %zu of %zu file%s", indent, "", loader->title,
+	       asked - refused, asked, cli_plural(asked));
+	refused = 0;
+	for (uint32_t i = 0; i < members->u.dict.n; i++) {
+		const struct ferry_pair *p = &members->u.dict.pairs[i];
+
+		if (!cli_row_says(p->value, loader->key, "refused") ||
+		    refused++ >= NAMES_MOST)
+			continue;
+		fputs(refused > 1 ? ", " : "; refuses ", stdout);
+		cli_put(stdout, p->key->u.s.data, p->key->u.s.nbytes);
+	}
+	if (refused > NAMES_MOST)
+		printf(" and %zu more", refused - NAMES_MOST);
+	putchar('\n');
+}
+
 void cli_print_verdicts(const struct ferry_value *report, int indent)
 {
+	const struct ferry_value *members = cli_report_members(report);
 	const struct ferry_value *broken = get(report, "broken", FERRY_STRING);
 
 	if (broken) {
@@ -142,6 +185,8 @@ void cli_print_verdicts(const struct ferry_value *report, int indent)
 		putchar('\n');
 	}
 	for (const struct cli_loader *l = cli_loaders; l->key; l++) {
+		if (members)
+			put_members(members, l, indent);
 		if (!ferry_dict_get(report, l->key))
 			continue;
 		printf("%*s", indent, "");

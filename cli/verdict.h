@@ -19,11 +19,16 @@ struct cli_loader {
 /* Ends in a NULL key. */
 extern const struct cli_loader cli_loaders[];
 
-/* True when the report says that the loader would not take the file. */
+/* Of a directory: the reports of its files by name, or NULL. */
+const struct ferry_value *cli_report_members(const struct ferry_value *report);
+
+/* True when the report says that the loader would not take the file, or one of
+ * the directory's. */
 bool cli_refuses(const struct ferry_value *report,
 		 const struct cli_loader *loader);
 
-/* "TITLE: loads" or "TITLE: refused by NAME (2 uses), opcode ..." for each
+/* Of a directory: how many of its files each loader refuses, and which.
+ * Otherwise "TITLE: loads" or "TITLE: refused by NAME (2 uses), opcode ..." for each
  * loader, one line each, indented; before them that a pickle breaks off. */
 void cli_print_verdicts(const struct ferry_value *report, int indent);
 

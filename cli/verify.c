@@ -3,19 +3,27 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include <ferry/work.h>
 
 #include "cli/compare.h"
+#include "cli/expect.h"
 #include "cli/json_out.h"
+#include "cli/memory.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/survey.h"
 #include "cli/text.h"
 #include "cli/verb.h"
 
-enum { AGAINST = 1, AS, FORMAT, STRICT, WEIGHTS };
+enum { AGAINST = 1, AS, FORMAT, STRICT, WEIGHTS, EXPECT, DIM, ORDER };
 
 struct verify {
 	const char *against, *as, *format;
 	struct cli_comparison how;
+	struct cli_expectation expect;
+	size_t dims_cap;
 	struct ferry_findings *found;
 	struct cli_file file, other;
 	struct cli_sum sum;
@@ -32,6 +40,14 @@ static const struct cli_option options[] = {
 	  "how the file is encoded; found out when not given" },
 	{ WEIGHTS, "weights", 'w', NULL,
 	  "with --against: compare the models' weights alone, by name" },
+	{ EXPECT, "expect", 'e', "SCHEMA|FILE",
+	  "tell which weights don't fit a tensor schema, by its name or a file, "
+	  "or another checkpoint's: missing, unexpected, of another shape or "
+	  "dtype" },
+	{ DIM, "dim", 0, "NAME=N",
+	  "with --expect: a dimension of the schema; may be repeated" },
+	{ ORDER, "order", 0, NULL,
+	  "with --expect: the order of names counts, too" },
 	{ STRICT, "strict", 0, NULL,
 	  "with --against: compare strides and sharing too" },
 	{ 0 },
@@ -74,6 +90,8 @@ static void print_result(const struct cli *c, const struct verify *v)
 		       cli_plural(v->n_violations));
 	else if (v->against && !v->how.equal)
 		printf(": whole, but different from the other file");
+	else if (v->expect.what && !v->expect.fits)
+		printf(": whole, but not as expected");
 	else if (!v->n_warnings)
 		printf(": ok");
 	if (v->n_warnings)
@@ -103,6 +121,8 @@ static void print_json(struct verify *v, bool ok)
 		cli_json_set(json, "against", v->how.json);
 		v->how.json = NULL;
 	}
+	if (v->expect.what)
+		cli_json_set(json, "expect", cli_json_expectation(&v->expect));
 	cli_json_print(json);
 }
 
@@ -110,11 +130,19 @@ static int check_file(struct cli *c, struct verify *v)
 {
 	struct ferry_open_options how = { .format = v->format };
 	struct ferry_error err = FERRY_ERROR_INIT;
+	struct cli_progress progress;
+	struct ferry_work work = {
+		.progress = cli_progress_step, .progress_ctx = &progress,
+	};
+	int rc = cli_sum_below(NULL, &v->sum, v->file.doc, v->file.doc->root,
+			       &err);
 
-	if (cli_sum_below(NULL, &v->sum, v->file.doc, v->file.doc->root,
-			  &err) ||
-	    ferry_verify(c->session, v->file.path, &how, v->as, NULL, v->found,
-			 &err))
+	cli_progress_init(&progress, c->quiet);
+	if (!rc)
+		rc = ferry_verify(c->session, v->file.path, &how, v->as, &work,
+				  v->found, &err);
+	cli_progress_clear(&progress);
+	if (rc)
 		return cli_failed(c, v->file.path, &err);
 	v->n_violations = ferry_findings_count_level(v->found,
 						     FERRY_VIOLATION);
@@ -143,10 +171,15 @@ static int verify_file(struct cli *c, struct verify *v)
 		status = check_file(c, v);
 	if (!status && v->against)
 		status = compare_file(c, v);
+	if (!status && v->expect.what)
+		status = cli_expect(c, &v->expect, &v->file);
 	if (status)
 		return status;
-	ok = !v->n_violations && (!v->against || v->how.equal);
+	ok = !v->n_violations && (!v->against || v->how.equal) &&
+	     (!v->expect.what || v->expect.fits);
 	print_violations(c, v);
+	if (v->expect.what && !c->json)
+		cli_print_expectation(&v->expect);
 	if (c->json)
 		print_json(v, ok);
 	else
@@ -165,6 +198,18 @@ static int take(struct verify *v, int id, const char *arg)
 		break;
 	case FORMAT:
 		v->format = arg;
+		break;
+	case EXPECT:
+		v->expect.what = arg;
+		break;
+	case DIM:
+		v->expect.dims = cli_grow(v->expect.dims, v->expect.n_dims,
+					  &v->dims_cap,
+					  sizeof(*v->expect.dims));
+		v->expect.dims[v->expect.n_dims++] = arg;
+		break;
+	case ORDER:
+		v->expect.order = true;
 		break;
 	case STRICT:
 		v->how.strict = true;
@@ -192,11 +237,19 @@ static int run(struct cli *c)
 			  v.how.strict ? "strict" : "weights");
 		return CLI_MISUSED;
 	}
+	if (!v.expect.what && (v.expect.n_dims || v.expect.order)) {
+		cli_usage(c, "--%s needs --expect", v.expect.order ? "order" :
+			  "dim");
+		free(v.expect.dims);
+		return CLI_MISUSED;
+	}
 	if (ferry_findings_new(&v.found, &err))
 		return cli_failed(c, NULL, &err);
 	status = verify_file(c, &v);
 	cli_file_close(&v.file);
 	cli_file_close(&v.other);
+	cli_expectation_release(&v.expect);
+	free(v.expect.dims);
 	ferry_findings_free(v.found);
 	return status;
 }
@@ -207,8 +260,8 @@ const struct cli_verb cli_verify = {
 	.summary = "prove a file: structure, bounds, checksums, the rules of "
 		   "its type",
 	.detail = "Every byte is read. The exit status is 4 when a "
-		  "violation was found or the file differs from "
-		  "--against; a warning, such as a wrong CRC that loaders "
+		  "violation was found, the file differs from "
+		  "--against or does not fit --expect; a warning, such as a wrong CRC that loaders "
 		  "pass over, leaves it 0 but is not called ok.",
 	.tables = (const struct cli_option *const[]){ options, NULL },
 	.min_operands = 1,

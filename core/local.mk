@@ -38,6 +38,7 @@ ferryinclude_HEADERS = \
 	core/include/ferry/session.h \
 	core/include/ferry/tensor.h \
 	core/include/ferry/value.h \
+	core/include/ferry/work.h \
 	$(NULL)
 ferrysysincludedir = $(includedir)/ferry/sys
 ferrysysinclude_HEADERS = \

@@ -3,6 +3,7 @@ include plugins/json/local.mk
 include plugins/ksuit/local.mk
 include plugins/numpy/local.mk
 include plugins/pickle/local.mk
+include plugins/raw/local.mk
 include plugins/safetensors/local.mk
 include plugins/statedict/local.mk
 include plugins/torch/local.mk

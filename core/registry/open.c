@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <ferry/sys/ckd.h>
+
 int ferry__callback_result(int rc, const char *what, const char *name,
 			   struct ferry_error *err)
 {
@@ -195,6 +197,28 @@ static int call_reader(struct ferry__opened *o, struct ferry_document *doc,
 	return rc ? rc : ferry_document_check(doc, err);
 }
 
+/* What a directory is made of, for people. */
+static int describe_directory(const struct ferry__opened *o,
+			      struct ferry_document *doc,
+			      struct ferry_error *err)
+{
+	struct ferry_store *store = doc->store;
+	uint64_t nbytes = 0;
+
+	for (size_t i = 0; i < o->directory.n; i++)
+		if (ferry_ckd_add(&nbytes, nbytes, o->directory.sizes[i]))
+			nbytes = UINT64_MAX;
+	if (!doc->about)
+		doc->about = ferry_dict(store, 2);
+	if (!doc->about || doc->about->kind != FERRY_DICT ||
+	    ferry_dict_set_str(store, doc->about, "files",
+			       ferry_uint(store, o->directory.n)) ||
+	    ferry_dict_set_str(store, doc->about, "nbytes",
+			       ferry_uint(store, nbytes)))
+		return ferry_fail_nomem(err, "a directory");
+	return 0;
+}
+
 static int fill(struct ferry__opened *o, struct ferry_document *doc,
 		struct ferry_error *err)
 {
@@ -204,7 +228,9 @@ static int fill(struct ferry__opened *o, struct ferry_document *doc,
 	if (!rc && o->findings)
 		rc = ferry__copy_findings(o->findings, NULL, doc->findings,
 					  err);
-	return rc ? rc : call_reader(o, doc, err);
+	if (!rc)
+		rc = call_reader(o, doc, err);
+	return rc || o->source ? rc : describe_directory(o, doc, err);
 }
 
 int ferry__read_opened(struct ferry__opened *o, struct ferry_store *store,

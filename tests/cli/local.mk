@@ -4,12 +4,15 @@ CLI_TESTS += \
 	tests/cli/caiman.sh \
 	tests/cli/compare.sh \
 	tests/cli/convert.sh \
+	tests/cli/directory.sh \
 	tests/cli/edit.sh \
+	tests/cli/expect.sh \
 	tests/cli/help.sh \
 	tests/cli/inspect.sh \
 	tests/cli/interrupt.sh \
 	tests/cli/ksuit.sh \
 	tests/cli/losses.sh \
+	tests/cli/raw.sh \
 	tests/cli/scan.sh \
 	tests/cli/torch.sh \
 	tests/cli/usage.sh \

@@ -18,21 +18,9 @@
 #include <ferry/api.h>
 #include <ferry/error.h>
 #include <ferry/sys/source.h>
+#include <ferry/work.h>
 
 FERRY_BEGIN
-
-/* How to work; shared by all sinks of a run.  Zeroed fields mean the default. */
-struct ferry_work {
-	uint64_t max_memory;	/* bytes for buffers; 0: 256 MiB */
-	unsigned threads;	/* 0: one per core */
-	bool no_sync;		/* skip fdatasync (the user asked for it) */
-	bool no_clone;		/* never share extents (for benchmarks) */
-	const atomic_bool *cancel;	/* polled; may be NULL */
-	/* Called from one thread at a time, now and then; may be NULL. */
-	void (*progress)(void *ctx, uint64_t done, uint64_t total);
-	void *progress_ctx;
-	uint64_t done, total;	/* bytes; kept by the sinks */
-};
 
 struct ferry_output;	/* all files of one output */
 struct ferry_sink;	/* one of them */
