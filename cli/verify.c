@@ -61,8 +61,7 @@ static void print_violations(const struct cli *c, const struct verify *v)
 		return;
 	for (size_t i = 0; (f = ferry_findings_get(v->found, i)); i++) {
 		if (f->level != FERRY_VIOLATION) {
-			if (f->level == FERRY_WARNING)
-				cli_warn(c, v->file.path, f);
+			cli_warn(c, v->file.path, f);
 			continue;
 		}
 		printf("violation: ");

@@ -1,4 +1,5 @@
 include plugins/caiman/local.mk
+include plugins/audiocraft/local.mk
 include plugins/json/local.mk
 include plugins/ksuit/local.mk
 include plugins/numpy/local.mk

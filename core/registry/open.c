@@ -225,6 +225,10 @@ static int fill(struct ferry__opened *o, struct ferry_document *doc,
 	int rc = ferry__store_know(doc->store, o->context.session, err);
 
 	o->context.findings = doc->findings;
+	doc->path = ferry_store_strndup(doc->store, o->input.path,
+					strlen(o->input.path));
+	if (!rc && !doc->path)
+		rc = ferry_fail_nomem(err, "a path");
 	if (!rc && o->findings)
 		rc = ferry__copy_findings(o->findings, NULL, doc->findings,
 					  err);

@@ -135,7 +135,7 @@ int torch_probe(const struct ferry_probe *probe)
 	if (t.script || t.other)
 		return t.save ? 50 : 0;
 	if (t.save && t.folder)
-		return t.zip ? 100 : 80;
+		return t.zip && t.ends ? 100 : t.zip ? 90 : 80;
 	if (t.save)
 		return 80;
 	return has_suffix(probe, suffixes) ? 70 : 0;

@@ -1,5 +1,6 @@
 CLI_TESTS += \
 	tests/cli/average.sh \
+	tests/cli/audiocraft.sh \
 	tests/cli/bad_input.sh \
 	tests/cli/caiman.sh \
 	tests/cli/compare.sh \

@@ -1,6 +1,7 @@
 # Real frameworks; long, so not part of `make check`: see `make interop`.
 EXTRA_DIST += \
 	tests/interop/arrays.py \
+	tests/interop/audiocraft.py \
 	tests/interop/behaviour.py \
 	tests/interop/caiman.py \
 	tests/interop/cases.py \

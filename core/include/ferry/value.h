@@ -213,6 +213,9 @@ struct ferry_document {
 	 * takes it where the user gave none.
 	 */
 	struct ferry_value *hints;
+	/* Where it was read from, as named; NULL when made.  Some types say by
+	 * their names, and by what lies beside them, whether they are whole. */
+	const char *path;
 };
 
 /* Free the document and its reference to the store; NULL is allowed. */

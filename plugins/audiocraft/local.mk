@@ -1,0 +1,30 @@
+plugin_LTLIBRARIES += plugins/audiocraft.la
+
+audiocraft_parts = \
+	plugins/audiocraft/audiocraft.h \
+	plugins/audiocraft/check.c \
+	plugins/audiocraft/config.c \
+	plugins/audiocraft/conversions.c \
+	plugins/audiocraft/describe.c \
+	plugins/audiocraft/edit.c \
+	plugins/audiocraft/export.c \
+	plugins/audiocraft/lm.c \
+	plugins/audiocraft/loss.c \
+	plugins/audiocraft/name.c \
+	plugins/audiocraft/plugin.c \
+	plugins/audiocraft/seanet.c \
+	plugins/audiocraft/shape.c \
+	plugins/audiocraft/state.c \
+	plugins/audiocraft/types.c \
+	plugins/audiocraft/unfinished.c \
+	plugins/audiocraft/upgrade.c \
+	plugins/audiocraft/wrap.c \
+	$(NULL)
+
+plugins_audiocraft_la_SOURCES = $(audiocraft_parts)
+plugins_audiocraft_la_LDFLAGS = $(PLUGIN_LDFLAGS)
+plugins_audiocraft_la_LIBADD = \
+	formats/libomegaconf.la \
+	formats/libyaml.la \
+	core/libferry.la \
+	$(NULL)

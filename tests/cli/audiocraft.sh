@@ -1,0 +1,239 @@
+#!/bin/sh
+# AudioCraft's checkpoints: recognised, explained, exported, wrapped, edited.
+. "${abs_top_srcdir:?}/tests/cli/lib.sh"
+
+corpus=$FERRY_CORPUS/audiocraft
+lm=$corpus/musicgen/checkpoint.th
+codec=$corpus/compression/checkpoint.th
+
+# What they are.
+is()
+{
+	run inspect --json "$1"
+	status 0
+	json_is type "$2"
+}
+is "$lm" audiocraft/training
+is "$codec" audiocraft/training
+is "$corpus/fsdp/checkpoint_2.th" audiocraft/training
+is "$corpus/fsdp/checkpoint_2.th.1" audiocraft/training
+is "$corpus/old/checkpoint_best.th" audiocraft/training
+is "$corpus/exports/state_dict.bin" audiocraft/export-lm
+is "$corpus/exports/legacy.bin" audiocraft/export-lm
+is "$corpus/exports/0a1b2c3d.th" audiocraft/export-lm
+is "$corpus/exports/compression_state_dict.bin" audiocraft/export-compression
+is "$corpus/exports/reference.bin" audiocraft/export-compression
+is "$corpus/packs/mbd.th" audiocraft/diffusion
+
+run inspect "$lm"
+out 'solver           musicgen'
+out 'dim 8, 1 layers, 2 heads, 4 codebooks of 6'
+out 'DictConfig of OmegaConf 2.2 or 2.3, 38 values, struct'
+out 'sig              0a1b2c3d'
+out 'last valid       ce 3.25, ppl 25.8'
+out 'best_state       24 tensors, 1352 elements, bfloat16'
+out 'model            24 tensors, 1352 elements, float32'
+run inspect "$corpus/fsdp/checkpoint_2.th.1"
+out 'of epoch 2, shard of rank 1'
+out 'a shard by its name'
+run inspect "$corpus/exports/0a1b2c3d.th"
+out '0.0.x, by the missing version'
+
+# What loaders ask of them.
+for good in "$lm" "$codec" "$corpus/fsdp/checkpoint_2.th" \
+	"$corpus/exports/state_dict.bin" "$corpus/exports/0a1b2c3d.th" \
+	"$corpus/exports/reference.bin" "$corpus/packs/mbd.th"
+do
+	run verify "$good"
+	status 0
+done
+run verify "$corpus/broken/shapes.th"
+status 4
+out "best_state.model.emb.0.weight: 'emb.0.weight' has another shape in model"
+out "best_state.model.extra: 'extra' is not in model: loading the best state fails"
+out "'emb.0.weight' is of shape 3 x 3, where the configuration gives 7 x 8"
+out "'linears.3.weight' is missing: the configuration asks for it"
+err '1 of 24 names in model are not in best_state.model'
+run verify "$corpus/broken/text.th"
+status 4
+out 'xp.cfg is of kind string: in a training checkpoint it is a DictConfig'
+run verify "$corpus/broken/config.bin"
+status 4
+out "xp.cfg: the configuration can't be read: xp.cfg: line 2 column 1"
+run verify "$corpus/broken/nothing.th"
+status 4
+out 'neither best_state nor fsdp_best_state is there'
+run verify "$corpus/fsdp/checkpoint_2.th.1"
+err 'this is the shard of a rank above 0'
+run verify "$corpus/old/checkpoint_best.th"
+err '2 tensors of condition_provider stand beside model'
+err 'compression_model stands beside model'
+
+# Exports, equal to those AudioCraft's own exporters made.
+equal()
+{
+	run diff "$1" "$2"
+	status 0
+}
+run convert "$lm" a.bin --to audiocraft/export-lm
+status 0
+err "'optimizer' is left behind"
+err 'xp.cfg becomes text, which says nothing of flags (1)'
+equal a.bin "$corpus/exports/state_dict.bin"
+run convert "$codec" b.bin --to audiocraft/export-compression
+status 0
+equal b.bin "$corpus/exports/compression_state_dict.bin"
+run convert "$corpus/fsdp/checkpoint_2.th" c.th --to audiocraft/export-lm \
+	--set version=0.0.2 --allow-loss=shape
+status 0
+run inspect c.th
+out '0.0.x, by the missing version'
+run convert "$corpus/fsdp/checkpoint_2.th" d.th --to audiocraft/export-lm \
+	--set legacy=yes --set delete-config=transformer_lm.layer_drop
+status 1
+err 'transformer_lm.layer_drop is not in the configuration'
+run convert "$lm" d.th --to audiocraft/export-lm --set version=0.0.2
+status 3
+err 'exporters of 0.0.x take nothing else'
+run convert "$lm" l.bin --to audiocraft/export-lm --set legacy=yes
+status 3
+err "'emb.0.weight' is of shape 7 x 8, where the configuration gives 2049 x 8"
+run convert "$lm" l.bin --to audiocraft/export-lm --set legacy=yes \
+	--allow-loss=shape
+status 0
+equal l.bin "$corpus/exports/legacy.bin"
+run convert b.bin r.bin --set pretrained=facebook/encodec_32khz
+status 3
+run convert b.bin r.bin --set pretrained=facebook/encodec_32khz \
+	--allow-loss=empty
+status 0
+equal r.bin "$corpus/exports/reference.bin"
+run convert r.bin r.th --to audiocraft/training
+status 3
+err 'the file only names a pretrained model'
+
+# What can't be exported.
+run convert "$codec" x.bin --to audiocraft/export-lm
+status 3
+err 'the run trains a compression model: it is no language model'
+run convert "$corpus/fsdp/checkpoint_2.th.1" x.bin --to audiocraft/export-lm
+status 3
+err 'fsdp_best_state.model is empty: this is the shard of a rank above 0'
+run convert "$corpus/broken/nothing.th" x.bin --to audiocraft/export-lm
+status 3
+err 'best_state.model is missing or empty'
+absent x.bin
+
+# Wrapped back, and out again.
+run convert a.bin w.th --to audiocraft/training
+status 0
+run verify w.th
+status 0
+run convert w.th a2.bin --to audiocraft/export-lm
+status 0
+equal a.bin a2.bin
+run convert a.bin s.th --to audiocraft/training --set stereo=yes
+status 0
+run inspect s.th best_state.model
+out 'linears.7.weight'
+out 'emb.7.weight'
+run convert s.th s.bin --to audiocraft/export-lm
+status 3
+err 'xp.cfg is missing: an export carries the configuration'
+
+# State dicts, and the names of others.
+run convert a.bin a.safetensors --to state-dict
+status 0
+run convert w.th w.safetensors --to state-dict
+status 0
+equal a.safetensors w.safetensors
+run convert "$codec" m.safetensors --to state-dict --set source=ema
+status 0
+run convert "$codec" m.safetensors --to state-dict --set source=other \
+	--overwrite
+status 2
+err 'source=other: give best, model, best-state, fsdp-best-state or ema'
+printf 'solver: compression\nsample_rate: 24000\n' >codec.yaml
+run convert "$corpus/hf/encodec.pt" hf.bin \
+	--to audiocraft/export-compression --with config=codec.yaml
+status 0
+err "names of Hugging Face's EnCodec became AudioCraft's"
+run inspect hf.bin best_state
+out 'decoder.model.3.convtr.convtr.weight_v'
+out 'decoder.model.0.conv.conv.weight_v'
+out 'encoder.model.1.block.1.conv.conv.weight_v'
+out 'quantizer.vq.layers.0._codebook.embed'
+
+# The configuration on the way.
+run convert "$lm" e.th --set set-config=optim.lr=1e-5 \
+	--set 'set-config=optim.adam.betas=[0.5]' \
+	--set delete-config=continue_from
+status 0
+run convert e.th e.bin --to audiocraft/export-lm
+status 0
+grep -aqx '  lr: 1.0e-05' e.bin || fail 'the text has no new lr'
+run convert "$lm" e2.th --set set-config=optim.momentum=0
+status 2
+err 'optim.momentum is not in the configuration, which is a struct'
+err 'beside it there is lr, updates_per_epoch, adam'
+run convert "$lm" e2.th --set set-config=optim.momentum=0 --set force-add=yes
+status 0
+err 'optim.momentum was not in the configuration: added'
+run convert "$lm" e3.th --set delete-config=optim.nothing
+status 1
+err 'optim.nothing is not in the configuration'
+run convert a.bin e4.bin --set 'set-config=device=[1'
+status 1
+err "set-config: the value '[1' is no YAML"
+
+# Modules to begin anew.
+run convert "$lm" tune.th \
+	--drop '^condition_provider\.conditioners\.description\.'
+status 0
+run verify tune.th
+err '2 of 24 names in model are not in best_state.model'
+
+# Layouts of old.
+run plan "$corpus/old/checkpoint_best.th" up.th --set set-config=dtype=float16
+status 0
+out 'audiocraft-training-config'
+
+# Saves that were cut off.
+mkdir run
+cp "$lm" run/checkpoint.th.tmp
+run inspect run/checkpoint.th.tmp
+status 0
+out 'a save that was cut off: without checkpoint.th.tmp.done nothing says'
+run verify run/checkpoint.th.tmp
+status 4
+run convert run/checkpoint.th.tmp x.bin --to audiocraft/export-lm
+status 1
+err 'a save that was cut off'
+err '--set take-unfinished=yes takes it as it is'
+absent x.bin
+run convert run/checkpoint.th.tmp x.bin --to audiocraft/export-lm \
+	--set take-unfinished=yes
+status 0
+: >run/checkpoint.th.tmp.done
+run inspect run/checkpoint.th.tmp
+out 'a whole save that was not renamed'
+run convert run/checkpoint.th.tmp y.bin --to audiocraft/export-lm
+status 0
+run inspect run/checkpoint.th.tmp.done
+status 1
+err 'the file is a token'
+cp "$lm" run/checkpoint.th
+run inspect run/checkpoint.th
+out 'checkpoint.th.tmp beside it is newer and whole'
+rm run/checkpoint.th.tmp.done
+head -c 9000 "$lm" >run/checkpoint.th.tmp
+run inspect run/checkpoint.th.tmp
+status 1
+err 'the file ends after 9000 bytes without the directory of its zip archive'
+err 'the good one is checkpoint.th'
+mv run/checkpoint.th.tmp run/checkpoint.th.old
+cp "$lm" run/checkpoint.th.old
+run inspect run/checkpoint.th
+out 'checkpoint.th.old lies beside it'
+
+finish
