@@ -28,3 +28,17 @@ plugins_audiocraft_la_LIBADD = \
 	formats/libyaml.la \
 	core/libferry.la \
 	$(NULL)
+
+UNIT_TESTS += tests/unit/test_audiocraft
+
+tests_unit_test_audiocraft_SOURCES = \
+	tests/unit/test_audiocraft.c \
+	$(audiocraft_parts) \
+	$(NULL)
+tests_unit_test_audiocraft_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_audiocraft_LDADD = \
+	formats/libomegaconf.la \
+	formats/libyaml.la \
+	core/libferry.la \
+	$(CRITERION_LIBS) \
+	$(NULL)
