@@ -2,6 +2,7 @@ EXTRA_DIST += \
 	doc/architecture.md \
 	doc/adding-a-format.md \
 	doc/caiman.md \
+	doc/audiocraft.md \
 	doc/handling.md \
 	doc/ksuit.md \
 	doc/plugin-contract.md \

@@ -22,3 +22,14 @@ tests_unit_test_omegaconf_LDADD = \
 	core/libferry.la \
 	$(CRITERION_LIBS) \
 	$(NULL)
+
+tests_fuzz_replay_omegaconf_SOURCES = \
+	tests/fuzz/driver.c \
+	tests/fuzz/fuzz_omegaconf.c \
+	$(NULL)
+tests_fuzz_replay_omegaconf_LDADD = \
+	formats/libomegaconf.la \
+	formats/libpickle.la \
+	core/libferry.la \
+	$(NULL)
+REPLAY_TESTS += tests/fuzz/replay_omegaconf

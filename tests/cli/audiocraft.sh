@@ -89,7 +89,7 @@ status 0
 run inspect c.th
 out '0.0.x, by the missing version'
 run convert "$corpus/fsdp/checkpoint_2.th" d.th --to audiocraft/export-lm \
-	--set legacy=yes --set delete-config=transformer_lm.layer_drop
+	--set legacy=yes --delete-config transformer_lm.layer_drop
 status 1
 err 'transformer_lm.layer_drop is not in the configuration'
 run convert "$lm" d.th --to audiocraft/export-lm --set version=0.0.2
@@ -165,24 +165,24 @@ out 'encoder.model.1.block.1.conv.conv.weight_v'
 out 'quantizer.vq.layers.0._codebook.embed'
 
 # The configuration on the way.
-run convert "$lm" e.th --set set-config=optim.lr=1e-5 \
-	--set 'set-config=optim.adam.betas=[0.5]' \
-	--set delete-config=continue_from
+run convert "$lm" e.th --set-config optim.lr=1e-5 \
+	--set-config 'optim.adam.betas=[0.5]' \
+	--delete-config continue_from
 status 0
 run convert e.th e.bin --to audiocraft/export-lm
 status 0
 grep -aqx '  lr: 1.0e-05' e.bin || fail 'the text has no new lr'
-run convert "$lm" e2.th --set set-config=optim.momentum=0
+run convert "$lm" e2.th --set-config optim.momentum=0
 status 2
 err 'optim.momentum is not in the configuration, which is a struct'
 err 'beside it there is lr, updates_per_epoch, adam'
-run convert "$lm" e2.th --set set-config=optim.momentum=0 --set force-add=yes
+run convert "$lm" e2.th --set-config optim.momentum=0 --set force-add=yes
 status 0
 err 'optim.momentum was not in the configuration: added'
-run convert "$lm" e3.th --set delete-config=optim.nothing
+run convert "$lm" e3.th --delete-config optim.nothing
 status 1
 err 'optim.nothing is not in the configuration'
-run convert a.bin e4.bin --set 'set-config=device=[1'
+run convert a.bin e4.bin --set-config 'device=[1'
 status 1
 err "set-config: the value '[1' is no YAML"
 
@@ -194,9 +194,18 @@ run verify tune.th
 err '2 of 24 names in model are not in best_state.model'
 
 # Layouts of old.
-run plan "$corpus/old/checkpoint_best.th" up.th --set set-config=dtype=float16
+run convert "$corpus/old/checkpoint_best.th" up.th --upgrade
 status 0
-out 'audiocraft-training-config'
+err 'condition_provider went into model: 2 tensors'
+err 'compression_model is left out'
+run verify up.th
+status 0
+no_err condition_provider
+run convert "$corpus/exports/0a1b2c3d.th" up.bin --upgrade
+status 0
+err 'version was missing, as in exports of 0.0.x: it says 1.4.0a2 now'
+run inspect up.bin
+out 'version          1.4.0a2'
 
 # Saves that were cut off.
 mkdir run

@@ -6,6 +6,7 @@ if FUZZING
 noinst_PROGRAMS += \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_npy \
+	tests/fuzz/fuzz_omegaconf \
 	tests/fuzz/fuzz_pickle \
 	tests/fuzz/fuzz_safetensors \
 	tests/fuzz/fuzz_torch \
@@ -21,6 +22,9 @@ tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_npy_SOURCES = tests/fuzz/fuzz_npy.c
 tests_fuzz_fuzz_npy_LDADD = $(tests_fuzz_replay_npy_LDADD)
 tests_fuzz_fuzz_npy_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_omegaconf_SOURCES = tests/fuzz/fuzz_omegaconf.c
+tests_fuzz_fuzz_omegaconf_LDADD = $(tests_fuzz_replay_omegaconf_LDADD)
+tests_fuzz_fuzz_omegaconf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_pickle_SOURCES = tests/fuzz/fuzz_pickle.c
 tests_fuzz_fuzz_pickle_LDADD = $(tests_fuzz_replay_pickle_LDADD)
 tests_fuzz_fuzz_pickle_LDFLAGS = $(FUZZ_LINK)

@@ -374,6 +374,12 @@ Test(omegaconf, makes_the_bytes_that_python_makes)
 	}
 }
 
+/* More than the 256 entries of a memo that one byte counts. */
+Test(omegaconf, makes_large_ones)
+{
+	expect_same_bytes("large", "2.3.0", OMEGACONF_2_2, false);
+}
+
 Test(omegaconf, makes_structs)
 {
 	expect_same_bytes("struct", "2.0.6", OMEGACONF_2_0, true);

@@ -104,6 +104,9 @@ def cases():
     if NEW >= (2, 1):
         yield 'member', OmegaConf.create({'m': Mode.TRAIN, 3: 'three',
                                           1.5: [True]})
+    if NEW == (2, 3):
+        yield 'large', OmegaConf.create({
+            f'key{i}': [i, f'text {i}', {'a': i / 4}] for i in range(30)})
     if NEW >= (2, 2):
         import pathlib
         yield 'bytes', OmegaConf.create({'b': b'\x00\xff',
