@@ -35,6 +35,18 @@ has_yaml() {
 			>>"$log" 2>&1
 }
 
+# Releases of omegaconf, each in a directory of its own: name one, and what it
+# needs, as "release antlr".
+omegaconf=
+add_omegaconf() {
+	dir=$venv/omegaconf-$1
+	[ -d "$dir/omegaconf" ] ||
+		"$venv/bin/pip" install -q --no-deps --target "$dir" \
+			"omegaconf==$1" "antlr4-python3-runtime==$2" PyYAML \
+			>>"$log" 2>&1 || return 0
+	omegaconf="$omegaconf $dir"
+}
+
 pythons=
 if make_venv; then
 	pythons="$venv/bin/python"
@@ -82,6 +94,20 @@ done
 for python in $pythons; do
 	"$python" "$here/caiman.py" "$FERRY" "$work/caiman" "$corpus" torch ||
 		status=1
+done
+if [ -x "$venv/bin/pip" ]; then
+	add_omegaconf 2.3.0 4.9.3
+	add_omegaconf 2.2.3 4.9.3
+	add_omegaconf 2.1.2 4.8
+	add_omegaconf 2.0.6 4.8
+fi
+for python in $pythons; do
+	# shellcheck disable=SC2086 # a list of words
+	"$python" "$here/audiocraft.py" "$FERRY" "$work/audiocraft" $omegaconf
+	case $? in
+	0 | 77) ;;
+	*) status=1 ;;
+	esac
 done
 [ $status -eq 0 ] && rm -rf "$work"
 exit $status
