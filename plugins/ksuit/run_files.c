@@ -262,12 +262,12 @@ int run_files(struct ferry_store *store, struct ferry_value *root,
 	const struct ferry_value *stages = stages_of(root), *files;
 	int rc = 0;
 
+	*out = (struct run_files){ .n = 0 };
 	if (!is_run(root))
 		return ferry_fail(err, FERRY_MALFORMED, ORIGIN, FERRY_NO_OFFSET,
 				  "the document is no run: it has no 'stages' "
 				  "of files <model>_cp=<tag>_model.th and "
 				  "their like");
-	out->n = 0;
 	out->items = ferry_store_array(store, count_files(stages),
 				       sizeof(*out->items));
 	rc = out->items ? 0 : FERRY_NOMEM;

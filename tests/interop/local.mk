@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/interop/caiman.py \
 	tests/interop/cases.py \
 	tests/interop/dump.py \
+	tests/interop/ksuit.py \
 	tests/interop/matrix.py \
 	tests/interop/run.sh \
 	tests/interop/shapes.py \

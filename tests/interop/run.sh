@@ -66,6 +66,7 @@ python3 "$here/matrix.py" "$FERRY" "$work" $pythons
 status=$?
 for python in $pythons; do
 	"$python" "$here/arrays.py" "$FERRY" "$work/arrays" || status=1
+	"$python" "$here/ksuit.py" "$FERRY" "$work/ksuit" || status=1
 done
 if has_yaml; then
 	"$venv/bin/python" "$here/yaml_text.py" "$FERRY" "$work/yaml" ||
