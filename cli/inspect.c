@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/groups.h"
 #include "cli/json_out.h"
 #include "cli/overview.h"
 #include "cli/report.h"
@@ -13,12 +14,13 @@
 #include "cli/tree.h"
 #include "cli/verb.h"
 
-enum { TENSORS = 1, STATS, DEPTH, FORMAT, AS };
+enum { TENSORS = 1, STATS, DEPTH, FORMAT, AS, GROUPS, INITIAL, MOST };
 
 struct inspect {
 	bool tensors, stats;
 	unsigned depth;			/* 0: not given */
 	const char *format, *as;
+	struct cli_groups groups;
 	const char *path;		/* of the subtree; NULL: the whole */
 	struct cli_overview overview;
 	struct ferry_value *at;		/* the subtree */
@@ -36,6 +38,14 @@ static const struct cli_option options[] = {
 	  "how the file is encoded; found out when not given" },
 	{ AS, "as", 0, "TYPE",
 	  "take the file as this artifact type; found out when not given" },
+	{ GROUPS, "groups", 0, "FILTERS",
+	  "list the weights that each group of this filter file takes" },
+	{ INITIAL, "initial", 0, "FILE",
+	  "with --groups: the checkpoint that filters of type initialization "
+	  "compare with" },
+	{ MOST, "most", 0, "N",
+	  "with --groups: list up to N names of each group; 10 when not given, "
+	  "and with --json all" },
 	{ 0 },
 };
 
@@ -130,6 +140,8 @@ static int inspect(struct cli *c, struct inspect *i)
 		status = find_subtree(c, i);
 	if (status)
 		return status;
+	if (i->groups.filters)
+		return cli_print_groups(c, &i->overview.file, &i->groups);
 	if (i->tensors || i->stats)
 		return print_tensors(c, i);
 	if (i->path)
@@ -137,10 +149,21 @@ static int inspect(struct cli *c, struct inspect *i)
 	return print_whole(c, i);
 }
 
+static int take_number(struct cli *c, const char *arg, const char *option,
+		       unsigned long most, unsigned long *out)
+{
+	char *end;
+
+	*out = strtoul(arg, &end, 10);
+	if (*arg >= '0' && *arg <= '9' && !*end && *out && *out <= most)
+		return CLI_END;
+	return cli_usage(c, "--%s needs a number from 1 to %lu", option, most);
+}
+
 static int take(struct cli *c, struct inspect *i, int id, const char *arg)
 {
-	unsigned long depth;
-	char *end;
+	unsigned long n = 0;
+	int status;
 
 	switch (id) {
 	case TENSORS:
@@ -150,12 +173,22 @@ static int take(struct cli *c, struct inspect *i, int id, const char *arg)
 		i->stats = true;
 		break;
 	case DEPTH:
-		depth = strtoul(arg, &end, 10);
-		if (*arg < '0' || *arg > '9' || *end || !depth ||
-		    depth > FERRY_MAX_DEPTH)
-			return cli_usage(c, "--depth needs a number from 1 to "
-					 "%d", FERRY_MAX_DEPTH);
-		i->depth = (unsigned)depth;
+		status = take_number(c, arg, "depth", FERRY_MAX_DEPTH, &n);
+		if (status)
+			return status;
+		i->depth = (unsigned)n;
+		break;
+	case MOST:
+		status = take_number(c, arg, "most", 1000000, &n);
+		if (status)
+			return status;
+		i->groups.most = n;
+		break;
+	case GROUPS:
+		i->groups.filters = arg;
+		break;
+	case INITIAL:
+		i->groups.initial = arg;
 		break;
 	case FORMAT:
 		i->format = arg;
@@ -182,6 +215,12 @@ static int run(struct cli *c)
 	if (id)
 		return cli_ended(id);
 	i.path = c->n_operands > 1 ? c->operands[1] : NULL;
+	if (i.groups.filters && (i.path || i.tensors || i.stats))
+		return cli_ended(cli_usage(c, "--groups goes with neither a "
+					   "PATH nor --tensors nor --stats"));
+	if (!i.groups.filters && (i.groups.initial || i.groups.most))
+		return cli_ended(cli_usage(c, "--initial and --most go with "
+					   "--groups"));
 	status = inspect(c, &i);
 	cli_overview_release(&i.overview);
 	return status;

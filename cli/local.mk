@@ -19,6 +19,8 @@ cli_ferry_SOURCES = \
 	cli/expect.c \
 	cli/expect.h \
 	cli/formats.c \
+	cli/groups.c \
+	cli/groups.h \
 	cli/inspect.c \
 	cli/interrupt.c \
 	cli/interrupt.h \

@@ -31,6 +31,7 @@ ferryinclude_HEADERS = \
 	core/include/ferry/api.h \
 	core/include/ferry/dtype.h \
 	core/include/ferry/error.h \
+	core/include/ferry/filters.h \
 	core/include/ferry/findings.h \
 	core/include/ferry/handling.h \
 	core/include/ferry/plan.h \

@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	doc/adding-a-format.md \
 	doc/caiman.md \
 	doc/audiocraft.md \
+	doc/filters.md \
 	doc/handling.md \
 	doc/ksuit.md \
 	doc/plugin-contract.md \

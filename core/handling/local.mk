@@ -1,6 +1,12 @@
 core_libferry_la_SOURCES += \
 	core/handling/apply.c \
 	core/handling/cast.c \
+	core/handling/filter.h \
+	core/handling/filter_load.c \
+	core/handling/filter_loader.h \
+	core/handling/filter_match.c \
+	core/handling/filter_report.c \
+	core/handling/filter_tree.c \
 	core/handling/follow.c \
 	core/handling/load.c \
 	core/handling/load_file.c \
@@ -25,6 +31,7 @@ core_libferry_la_SOURCES += \
 	$(NULL)
 
 UNIT_TESTS += \
+	tests/unit/test_filters \
 	tests/unit/test_handling \
 	tests/unit/test_schema \
 	$(NULL)
@@ -36,3 +43,7 @@ tests_unit_test_handling_LDADD = core/libferry.la $(CRITERION_LIBS)
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
 tests_unit_test_schema_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_schema_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_filters_SOURCES = tests/unit/test_filters.c
+tests_unit_test_filters_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_filters_LDADD = core/libferry.la $(CRITERION_LIBS)
