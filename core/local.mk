@@ -34,6 +34,7 @@ ferryinclude_HEADERS = \
 	core/include/ferry/filters.h \
 	core/include/ferry/findings.h \
 	core/include/ferry/handling.h \
+	core/include/ferry/migrate.h \
 	core/include/ferry/plan.h \
 	core/include/ferry/schema.h \
 	core/include/ferry/session.h \
