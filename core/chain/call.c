@@ -37,14 +37,22 @@ static struct ferry__input *find_input(const struct ferry__call *call,
 	return NULL;
 }
 
+/* NULL: any. */
+static const char *wanted(const struct ferry_role *role)
+{
+	return strcmp(role->type, FERRY_ANY_TYPE) ? role->type : NULL;
+}
+
 static void note_missing(struct ferry__call *call,
 			 const struct ferry_role *role)
 {
+	bool typed = role->type && wanted(role);
+
 	snprintf(call->missing, sizeof(call->missing), "conversion '%s' needs "
 		 "%s%s%s%s: give it with --with %s=FILE",
-		 call->conversion->name, role->type ? "a '" : "a file as ",
-		 role->type ? role->type : role->name,
-		 role->type ? "' as " : "", role->type ? role->name : "",
+		 call->conversion->name, typed ? "a '" : "a file as ",
+		 typed ? role->type : role->name,
+		 typed ? "' as " : "", typed ? role->name : "",
 		 role->name);
 }
 
@@ -66,7 +74,8 @@ static int bind_roles(struct ferry__call *call, struct ferry_error *err)
 		call->taken[i] = in;
 		call->paths[i] = in->path;
 		if (roles[i].type) {
-			rc = ferry__read_role(call->p, in, roles[i].type, err);
+			rc = ferry__read_role(call->p, in, wanted(&roles[i]),
+					      err);
 			call->inputs[i] = in->doc;
 		} else {
 			rc = ferry__open_role(call->p, in, err);

@@ -239,7 +239,7 @@ int ferry__read_role(struct ferry_plan *p, struct ferry__input *in,
 	rc = read_input(p, in, NULL, err);
 	if (!rc)
 		rc = recognise_input(p, in, type, err);
-	if (rc || in->what.score > 0)
+	if (rc || !type || in->what.score > 0)
 		return rc;
 	ferry_escape(path, sizeof(path), in->path, strlen(in->path));
 	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,

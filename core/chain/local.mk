@@ -6,12 +6,15 @@ core_libferry_la_SOURCES += \
 	core/chain/dtype.c \
 	core/chain/edit.c \
 	core/chain/expect.c \
+	core/chain/handle.c \
 	core/chain/hold.c \
 	core/chain/hold.h \
 	core/chain/input.c \
 	core/chain/kept.c \
 	core/chain/member.c \
 	core/chain/named.c \
+	core/chain/others.c \
+	core/chain/others.h \
 	core/chain/plan.c \
 	core/chain/plan.h \
 	core/chain/route.c \

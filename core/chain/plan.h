@@ -96,7 +96,7 @@ int ferry__need_type(const struct ferry_plan *p, struct ferry_error *err);
 
 /* input.c: read the inputs, recognise, select. */
 int ferry__read_inputs(struct ferry_plan *p, struct ferry_error *err);
-/* Read a ROLE=FILE as a document of that type, once. */
+/* Read a ROLE=FILE as a document of that type (NULL: any), once. */
 int ferry__read_role(struct ferry_plan *p, struct ferry__input *in,
 		     const char *type, struct ferry_error *err);
 int ferry__open_role(struct ferry_plan *p, struct ferry__input *in,
@@ -112,11 +112,13 @@ int ferry__tell_input(struct ferry_plan *p, struct ferry__input *in,
 int ferry__fail_unlike(const char *type, struct ferry_error *err);
 int ferry__select(struct ferry_plan *p, struct ferry_error *err);
 
-/* weights.c */
+/* handle.c */
 int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err);
 /* Apply p->rules to the weights; with `wait`, put it off when the weights are
  * not a mapping inside of the document. */
 int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err);
+
+/* weights.c */
 /* The document becomes the weights alone. */
 int ferry__take_weights(struct ferry_plan *p, struct ferry_error *err);
 

@@ -189,6 +189,16 @@ static int resize(struct run *r, const struct ferry__rule *rule,
 	return 0;
 }
 
+static int require(struct run *r, const struct ferry__rule *rule,
+		   struct ferry__entry *e, struct tally *t)
+{
+	int rc = t->hit ? 0 : matches(r, rule, e);
+
+	if (rc > 0)
+		t->hit++;
+	return rc < 0 ? rc : 0;
+}
+
 static int apply_one(struct run *r, const struct ferry__rule *rule,
 		     struct ferry__entry *e, struct tally *t)
 {
@@ -204,6 +214,8 @@ static int apply_one(struct run *r, const struct ferry__rule *rule,
 		return add(r, rule, e, t);
 	case FERRY__EDIT_RESIZE_BIAS:
 		return resize(r, rule, e, t);
+	case FERRY__EDIT_REQUIRE:
+		return require(r, rule, e, t);
 	default:
 		return cast(r, rule, e, t);
 	}
@@ -220,10 +232,13 @@ static int report(struct run *r, const struct ferry__rule *rule,
 		[FERRY_EDIT_ADD_PREFIX] = "renamed",
 		[FERRY_EDIT_CAST] = "cast",
 		[FERRY__EDIT_RESIZE_BIAS] = "resized",
+		[FERRY__EDIT_REQUIRE] = "",
 	};
 	const char *code = codes[rule->kind];
 
 	if (!t->hit && rule->optional)
+		return 0;
+	if (t->hit && rule->kind == FERRY__EDIT_REQUIRE)
 		return 0;
 	if (!t->hit)
 		return ferry_findings_add(r->out, FERRY_WARNING,
@@ -305,6 +320,11 @@ static int apply_rule(struct run *r, const struct ferry__rule *rule)
 	}
 	if (!rc && renames && t.done)
 		rc = check_collisions(r);
+	if (!rc && rule->kind == FERRY__EDIT_REQUIRE && !t.hit)
+		rc = ferry_fail(r->err, FERRY_MISUSE, "handling",
+				FERRY_NO_OFFSET, t.seen ? "rule %s: none of "
+				"the %zu names matches" : "rule %s: no name is "
+				"left", rule->label, t.seen);
 	if (!rc && report(r, rule, &t))
 		rc = ferry_fail_nomem(r->err, "findings");
 	ferry_buffer_release(&t.shown);

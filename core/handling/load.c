@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
 		{ "match", "pattern", "dtype", "all", "optional" } },
 	{ "resize_bias", FERRY__EDIT_RESIZE_BIAS, NULL,
 		{ "match", "pattern", "image", "stride", "optional" } },
+	{ "require", FERRY__EDIT_REQUIRE, "pattern", { "match", "pattern" } },
 };
 
 /* A rule being read: its texts, and a list in the place of its pattern. */
@@ -103,8 +104,8 @@ static int read_match(const struct body *b, const yaml_node_t *node,
 		return FERRY_MALFORMED;
 	if (match < 0)
 		return ferry__yaml_fail(b->y, node, err, "match is regex, "
-					"word, glob, prefix, substring or "
-					"exact");
+					"word, component, glob, prefix, "
+					"substring or exact");
 	*out = (enum ferry__match)match;
 	return 0;
 }
@@ -255,64 +256,94 @@ static int append_all(struct body *b, const yaml_node_t *at,
 	return rc;
 }
 
-/* 1 when all conditions hold: each an option or field, and what it is to be. */
-static int holds(struct body *b, const yaml_node_t *when,
-		 struct ferry_error *err)
+/* A value, or a list of which it is one. */
+static bool is_among(struct ferry__yaml *y, const yaml_node_t *wanted,
+		     const char *value)
+{
+	const char *text = ferry__yaml_text(wanted);
+
+	if (text)
+		return !strcmp(text, value);
+	for (size_t i = 0; i < ferry__yaml_count(wanted); i++) {
+		text = ferry__yaml_text(ferry__yaml_item(y, wanted, i));
+		if (text && !strcmp(text, value))
+			return true;
+	}
+	return false;
+}
+
+int ferry__loading_holds(const struct ferry__loading *l, struct ferry__yaml *y,
+			 const yaml_node_t *when, struct ferry_error *err)
 {
 	const yaml_node_t *wanted;
-	const char *name, *value, *text;
-	bool found;
+	const char *name, *value;
 
 	if (when->type != YAML_MAPPING_NODE)
-		return ferry__yaml_fail(b->y, when, err, "when: a mapping of "
-					"options to values is expected");
+		return ferry__yaml_fail(y, when, err, "when: a "
+					"mapping of options to values is "
+					"expected");
 	for (size_t i = 0; i < ferry__yaml_count(when); i++) {
-		wanted = ferry__yaml_pair(b->y, when, i, &name);
-		value = name ? ferry__loading_value(b->loading, name) : NULL;
+		wanted = ferry__yaml_pair(y, when, i, &name);
+		value = name ? ferry__loading_value(l, name) : NULL;
 		if (!value)
-			return ferry__yaml_fail(b->y, wanted, err, "when: "
+			return ferry__yaml_fail(y, wanted, err, "when: "
 						"'%.60s' is neither an option "
 						"nor a field of the pretrained "
 						"block", name ? name : "?");
-		text = ferry__yaml_text(wanted);
-		found = text && !strcmp(text, value);
-		for (size_t k = 0; !text && k < ferry__yaml_count(wanted); k++) {
-			text = ferry__yaml_text(ferry__yaml_item(b->y, wanted,
-								 k));
-			found |= text && !strcmp(text, value);
-			text = NULL;
-		}
-		if (!found)
+		if (!is_among(y, wanted, value))
 			return 0;
 	}
 	return 1;
+}
+
+int ferry__loading_applies(const struct ferry__loading *l,
+			   struct ferry__yaml *y, const yaml_node_t *node,
+			   struct ferry_error *err)
+{
+	const yaml_node_t *when = ferry__yaml_get(y, node, "when");
+	const yaml_node_t *unless = ferry__yaml_get(y, node, "unless");
+	int rc = when ? ferry__loading_holds(l, y, when, err) : 1;
+
+	if (rc <= 0 || !unless)
+		return rc;
+	rc = ferry__loading_holds(l, y, unless, err);
+	return rc < 0 ? rc : !rc;
+}
+
+static bool is_condition(const char *key)
+{
+	return key && (!strcmp(key, "when") || !strcmp(key, "unless"));
 }
 
 static int read_rule(struct ferry__loading *l, struct ferry__yaml *y,
 		     const yaml_node_t *node, struct ferry_error *err)
 {
 	struct body b = { .loading = l, .y = y, .text.match = FERRY__REGEX };
-	const yaml_node_t *when, *body = NULL;
-	const char *name = NULL;
-	size_t n = ferry__yaml_count(node);
-	int rc = 1;
+	const yaml_node_t *body = NULL, *value;
+	const char *name = NULL, *key;
+	size_t verbs_given = 0;
+	int rc;
 
-	when = node->type == YAML_MAPPING_NODE ?
-	       ferry__yaml_get(y, node, "when") : NULL;
-	for (size_t i = 0; i < n && (!name || !strcmp(name, "when")); i++)
-		body = ferry__yaml_pair(y, node, i, &name);
-	if (node->type != YAML_MAPPING_NODE || n != (when ? 2 : 1))
+	for (size_t i = 0; node->type == YAML_MAPPING_NODE &&
+	     i < ferry__yaml_count(node); i++) {
+		value = ferry__yaml_pair(y, node, i, &key);
+		if (is_condition(key))
+			continue;
+		verbs_given++;
+		name = key;
+		body = value;
+	}
+	if (verbs_given != 1)
 		return ferry__yaml_fail(y, node, err, "a rule is one key, such "
 					"as `drop: \"^head\"`, and maybe "
-					"`when`");
+					"`when` or `unless`");
 	b.verb = find_verb(name);
 	if (!b.verb)
 		return ferry__yaml_fail(y, node, err, "rule '%.40s' is not "
 					"known; rules are drop, keep, rename, "
 					"strip_prefix, add_prefix, cast, "
-					"resize_bias", name ? name : "?");
-	if (when)
-		rc = holds(&b, when, err);
+					"resize_bias, require", name ? name : "?");
+	rc = ferry__loading_applies(l, y, node, err);
 	if (rc <= 0)
 		return rc;
 	b.text.kind = b.verb->kind;

@@ -130,6 +130,35 @@ static int check_choice(const struct ferry__loading *l, struct ferry__yaml *y,
 	return FERRY_MISUSE;
 }
 
+/* The values that were not chosen, to compare with. */
+static int add_others(struct ferry__loading *l, struct ferry__yaml *y,
+		      const char *name, const yaml_node_t *values,
+		      struct ferry_error *err)
+{
+	struct ferry_rules *r = l->rules;
+	size_t n = ferry__yaml_count(values);
+	const char *given = ferry__loading_value(l, name), *text;
+	struct ferry_buffer b = FERRY_BUFFER_INIT;
+	const char **all;
+
+	all = ferry_store_array(r->texts, r->n_others + n + 1, sizeof(*all));
+	for (size_t i = 0; all && i < r->n_others; i++)
+		all[i] = r->others[i];
+	for (size_t i = 0; all && i < n; i++) {
+		text = ferry__yaml_text(ferry__yaml_item(y, values, i));
+		if (!text || !strcmp(text, given))
+			continue;
+		b.n = 0;
+		ferry_buffer_printf(&b, "%s=%s", name, text);
+		all[r->n_others] = b.failed ? NULL : keep(r, b.data);
+		if (!all[r->n_others++])
+			all = NULL;
+	}
+	ferry_buffer_release(&b);
+	r->others = all;
+	return all ? 0 : ferry_fail_nomem(err, "rules");
+}
+
 static int read_option(struct ferry__loading *l, struct ferry__yaml *y,
 		       const char *name, const yaml_node_t *node,
 		       struct ferry_error *err)
@@ -137,6 +166,7 @@ static int read_option(struct ferry__loading *l, struct ferry__yaml *y,
 	struct ferry_rules *r = l->rules;
 	const yaml_node_t *values = NULL, *value;
 	struct ferry_option_spec spec = { .help = "" };
+	bool compare = false;
 	struct ferry_option_spec *specs;
 	const char *key, *text;
 
@@ -155,10 +185,12 @@ static int read_option(struct ferry__loading *l, struct ferry__yaml *y,
 			spec.fallback = keep(r, text);
 		else if (key && text && !strcmp(key, "help"))
 			spec.help = keep(r, text);
+		else if (key && text && !strcmp(key, "compare"))
+			compare = !strcmp(text, "true");
 		else
 			return ferry__yaml_fail(y, value, err, "an option has "
-						"default, values (a list) and "
-						"help");
+						"default, values (a list), "
+						"compare and help");
 	}
 	specs = ferry_store_array(r->texts, r->n_options + 2, sizeof(*specs));
 	if (!specs || !spec.name || !spec.help)
@@ -168,7 +200,11 @@ static int read_option(struct ferry__loading *l, struct ferry__yaml *y,
 	specs[r->n_options++] = spec;
 	specs[r->n_options] = (struct ferry_option_spec){ .name = NULL };
 	r->options = specs;
-	return values ? check_choice(l, y, spec.name, values, err) : 0;
+	if (!values)
+		return 0;
+	if (check_choice(l, y, spec.name, values, err))
+		return FERRY_MISUSE;
+	return compare ? add_others(l, y, spec.name, values, err) : 0;
 }
 
 static int read_options(struct ferry__loading *l, struct ferry__yaml *y,
@@ -191,6 +227,32 @@ static int read_options(struct ferry__loading *l, struct ferry__yaml *y,
 
 /* ---- the rest ------------------------------------------------------------ */
 
+/* A text, or a mapping with `key` and when it is looked for: 1 when it is. */
+static int source_key(const struct ferry__loading *l, struct ferry__yaml *y,
+		      const yaml_node_t *item, const char **out,
+		      struct ferry_error *err)
+{
+	const char *key;
+
+	*out = ferry__yaml_text(item);
+	if (*out)
+		return 1;
+	for (size_t i = 0; item->type == YAML_MAPPING_NODE &&
+	     i < ferry__yaml_count(item); i++) {
+		const yaml_node_t *value = ferry__yaml_pair(y, item, i, &key);
+
+		if (key && !strcmp(key, "key"))
+			*out = ferry__yaml_text(value);
+		else if (!key || (strcmp(key, "when") && strcmp(key, "unless")))
+			return ferry__yaml_fail(y, value, err, "a source has "
+						"key, when and unless");
+	}
+	if (!*out)
+		return ferry__yaml_fail(y, item, err,
+					"source: a text is expected");
+	return ferry__loading_applies(l, y, item, err);
+}
+
 static int read_source(struct ferry__loading *l, struct ferry__yaml *y,
 		       struct ferry_error *err)
 {
@@ -199,6 +261,7 @@ static int read_source(struct ferry__loading *l, struct ferry__yaml *y,
 	struct ferry_rules *r = l->rules;
 	size_t n = ferry__yaml_count(list);
 	const char *text;
+	int rc;
 
 	if (!list)
 		return 0;
@@ -208,14 +271,16 @@ static int read_source(struct ferry__loading *l, struct ferry__yaml *y,
 	r->source = ferry_store_array(r->texts, n, sizeof(*r->source));
 	if (!r->source)
 		return ferry_fail_nomem(err, "rules");
-	for (r->n_source = 0; r->n_source < n; r->n_source++) {
-		item = ferry__yaml_item(y, list, r->n_source);
-		text = ferry__yaml_text(item);
-		if (!text)
-			return ferry__yaml_fail(y, item, err,
-						"source: a text is expected");
+	r->n_source = 0;
+	for (size_t i = 0; i < n; i++) {
+		item = ferry__yaml_item(y, list, i);
+		rc = source_key(l, y, item, &text, err);
+		if (rc < 0)
+			return rc;
+		if (!rc)
+			continue;
 		r->source[r->n_source] = keep(r, text);
-		if (!r->source[r->n_source])
+		if (!r->source[r->n_source++])
 			return ferry_fail_nomem(err, "rules");
 	}
 	return 0;

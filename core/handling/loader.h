@@ -25,6 +25,15 @@ const char *ferry__loading_value(const struct ferry__loading *l,
 const yaml_node_t *ferry__loading_list(const struct ferry__loading *l,
 				       const char *name, bool *known);
 
+/* load.c: 1 when every option or field of a mapping has the value it says, or
+ * one of the list; 0, or an error. */
+int ferry__loading_holds(const struct ferry__loading *l, struct ferry__yaml *y,
+			 const yaml_node_t *when, struct ferry_error *err);
+/* load.c: the same of what stands under "when" and "unless" in a mapping. */
+int ferry__loading_applies(const struct ferry__loading *l,
+			   struct ferry__yaml *y, const yaml_node_t *node,
+			   struct ferry_error *err);
+
 /* load.c: append a list of rules of file y. */
 int ferry__load_rules_of(struct ferry__loading *l, struct ferry__yaml *y,
 			 const yaml_node_t *list, struct ferry_error *err);

@@ -29,6 +29,7 @@ int ferry__match_find(const char *word)
 		[FERRY__REGEX] = "regex", [FERRY__GLOB] = "glob",
 		[FERRY__PREFIX] = "prefix", [FERRY__SUBSTRING] = "substring",
 		[FERRY__EXACT] = "exact", [FERRY__WORD] = "word",
+		[FERRY__COMPONENT] = "component",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
@@ -53,6 +54,19 @@ static void glob_to_regex(const char *glob, struct ferry_buffer *out)
 		}
 	}
 	ferry_buffer_add_str(out, ")\\z");
+}
+
+/* What ends in a dot begins where a word does. */
+static void component_to_regex(const char *text, size_t n,
+			       struct ferry_buffer *out)
+{
+	if (n > 1 && text[n - 1] == '.')
+		ferry_buffer_add_str(out, "\\b");
+	for (; *text; text++) {
+		if (ispunct((unsigned char)*text))
+			ferry_buffer_add_str(out, "\\");
+		ferry_buffer_add(out, text, 1);
+	}
 }
 
 static int compile_regex(struct ferry__pattern *p, const char *regex, size_t n,
@@ -116,8 +130,12 @@ int ferry__pattern_compile(struct ferry__pattern *out, enum ferry__match match,
 		ferry_buffer_release(&regex);
 	} else if (match == FERRY__REGEX) {
 		rc = compile_regex(out, text, out->n, err);
-	} else if (match == FERRY__GLOB) {
-		glob_to_regex(text, &regex);
+	} else if (match == FERRY__GLOB || match == FERRY__COMPONENT) {
+		ferry_buffer_add_str(&regex, "");
+		if (match == FERRY__GLOB)
+			glob_to_regex(text, &regex);
+		else
+			component_to_regex(text, out->n, &regex);
 		rc = regex.failed ? ferry_fail_nomem(err, "a pattern") :
 		     compile_regex(out, regex.data, regex.n, err);
 		ferry_buffer_release(&regex);
@@ -429,7 +447,8 @@ int ferry__pattern_replace(const struct ferry__pattern *p,
 {
 	int rc;
 
-	if (p->match == FERRY__REGEX || p->match == FERRY__WORD)
+	if (p->match == FERRY__REGEX || p->match == FERRY__WORD ||
+	    p->match == FERRY__COMPONENT)
 		return replace_all(p, m, t, name, n, out, err);
 	if (p->match == FERRY__SUBSTRING)
 		return replace_text(p, t, name, n, out);

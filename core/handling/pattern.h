@@ -24,13 +24,15 @@ enum ferry__match {
 	FERRY__SUBSTRING,
 	FERRY__EXACT,
 	FERRY__WORD,		/* a regex; then \b, unless it ends in "." */
+	FERRY__COMPONENT,	/* "x." whole components that end so; else
+				 * as SUBSTRING */
 };
 
 struct ferry__pattern {
 	enum ferry__match match;
 	char *text;
 	size_t n;
-	pcre2_code *code;	/* REGEX, WORD and GLOB */
+	pcre2_code *code;	/* REGEX, WORD, COMPONENT and GLOB */
 	uint32_t n_groups;
 };
 

@@ -16,6 +16,7 @@ static const char *const verbs[] = {
 	[FERRY_EDIT_ADD_PREFIX] = "add prefix",
 	[FERRY_EDIT_CAST] = "cast",
 	[FERRY__EDIT_RESIZE_BIAS] = "resize bias",
+	[FERRY__EDIT_REQUIRE] = "require",
 };
 
 int ferry_rules_new(struct ferry_rules **out, struct ferry_error *err)

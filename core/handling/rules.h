@@ -11,6 +11,8 @@
 /* A rule of files alone: the rows of relative position biases, as images of
  * another size have them. */
 #define FERRY__EDIT_RESIZE_BIAS (FERRY_EDIT_CAST + 1)
+/* And one that changes nothing: some name must match. */
+#define FERRY__EDIT_REQUIRE (FERRY_EDIT_CAST + 2)
 
 struct ferry__rule {
 	int kind;			/* enum ferry_edit_kind, or above */
@@ -36,6 +38,8 @@ struct ferry_rules {
 	size_t n_options;
 	const char **source;
 	size_t n_source;
+	const char **others;	/* "NAME=VALUE" to compare with */
+	size_t n_others;
 	const char *expect;
 	bool strict;
 };

@@ -146,7 +146,8 @@ static int check_conversion(struct gate *g, const struct ferry_conversion *c)
 		return rc;
 	if (!c->title)
 		return refuse(g, "conversion '%s' has no title", c->name);
-	if (!role || !role->name || !role->type || role->optional)
+	if (!role || !role->name || !role->type || role->optional ||
+	    !strcmp(role->type, FERRY_ANY_TYPE))
 		return refuse(g, "conversion '%s' has no main input; its first "
 			      "role must name an artifact type and not be "
 			      "optional", c->name);

@@ -32,10 +32,15 @@ enum ferry_format_flags {
 	FERRY_FORMAT_DIRECTORY = 1 << 7, /* a directory, not a file */
 };
 
+/* The type of a role that takes a document of whatever type. */
+#define FERRY_ANY_TYPE "any"
+
 /* An input of a conversion. */
 struct ferry_role {
 	const char *name;	/* "model", "config"; a list ends in NULL */
-	const char *type;	/* artifact type, or NULL: a plain file */
+	const char *type;	/* artifact type, FERRY_ANY_TYPE (given by its
+				 * role's name alone, never the main input), or
+				 * NULL: a plain file */
 	bool optional;
 	const char *help;
 };

@@ -18,7 +18,8 @@
  * which pretrained weights are loaded, procedures shared by several models.
  *
  * match is regex (PCRE2 search, UTF, \1 or $1 in `to`), word (a regex that ends
- * at the end of a word, unless it ends in "."), prefix, substring, glob
+ * at the end of a word, unless it ends in "."), component ("head." at the
+ * beginning of a word; any other text anywhere), prefix, substring, glob
  * (* and ? cross dots, whole name) or exact.  Rules run in order, each over the
  * names the one before it left.  Two names that would become one are an error
  * naming both; a rule that matched nothing is a warning.

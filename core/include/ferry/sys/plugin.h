@@ -262,6 +262,9 @@ enum ferry_conversion_flags {
 	/* Of a type to itself: brings an old document to the newest layout.
 	 * --upgrade runs it. */
 	FERRY_CONVERSION_UPGRADE = 1 << 0,
+	/* Makes one model's weights of several inputs': handling rules are for
+	 * the result, so they wait for it where another input of it is given. */
+	FERRY_CONVERSION_MERGES = 1 << 1,
 };
 
 struct ferry_conversion {
