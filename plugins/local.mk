@@ -2,6 +2,7 @@ include plugins/caiman/local.mk
 include plugins/audiocraft/local.mk
 include plugins/json/local.mk
 include plugins/ksuit/local.mk
+include plugins/linnaeus/local.mk
 include plugins/numpy/local.mk
 include plugins/pickle/local.mk
 include plugins/raw/local.mk

@@ -30,3 +30,22 @@ dist_caimaninference_DATA = \
 	schemas/caiman/inference/1.13.yaml \
 	schemas/caiman/inference/next.yaml \
 	$(NULL)
+
+linnaeushandlingdir = $(schemadir)/handling/linnaeus
+dist_linnaeushandling_DATA = \
+	schemas/handling/linnaeus/mFormerV0.yaml \
+	schemas/handling/linnaeus/mFormerV1-guide.yaml \
+	schemas/handling/linnaeus/mFormerV1.yaml \
+	$(NULL)
+
+linnaeusdir = $(schemadir)/linnaeus
+dist_linnaeus_DATA = schemas/linnaeus/load_pretrained.yaml
+
+linnaeustensorsdir = $(schemadir)/linnaeus/tensors
+dist_linnaeustensors_DATA = \
+	schemas/linnaeus/tensors/mFormerV1-lg.yaml \
+	schemas/linnaeus/tensors/mFormerV1-md.yaml \
+	schemas/linnaeus/tensors/mFormerV1-sm.yaml \
+	schemas/linnaeus/tensors/mFormerV1-xl.yaml \
+	schemas/linnaeus/tensors/mFormerV1.yaml \
+	$(NULL)
