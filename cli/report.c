@@ -42,7 +42,8 @@ static const char *hint_for(const struct ferry_error *err)
 		return strstr(err->text, "--overwrite") ? NULL :
 			"--overwrite replaces an existing output";
 	case FERRY_AMBIGUOUS:
-		return strstr(err->text, "--from") ? NULL :
+		return strstr(err->text, "--from") ||
+		       strstr(err->text, "choose with") ? NULL :
 			"--from=TYPE or --from-format=FORMAT settles it";
 	case FERRY_PLUGIN:
 		return "ferry plugins lists what was loaded and refused";

@@ -79,7 +79,7 @@ with convert run new/one.part
 status 3
 with convert run x.json
 status 0
-with convert x.json again/
+with convert x.json --to-format bundle again/
 status 0
 cmp run/bundle.txt again/bundle.txt || fail 'bundle.txt differs'
 
