@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	doc/filters.md \
 	doc/handling.md \
 	doc/ksuit.md \
+	doc/linnaeus.md \
 	doc/migrate.md \
 	doc/plugin-contract.md \
 	doc/schemas.md \

@@ -58,6 +58,8 @@ static struct ferry_value *plain(struct copying *c, struct ferry_value *v,
 			   "more than %d deep", VALUES_MOST, FERRY_MAX_DEPTH);
 		return NULL;
 	}
+	if (!items && is_cfg_node(v))
+		return ferry_dict(c->store, 0);
 	if (items && (v->kind == FERRY_DICT || is_cfg_node(v)))
 		return plain_mapping(c, items, depth);
 	if (v->kind == FERRY_LIST || v->kind == FERRY_TUPLE)

@@ -13,6 +13,7 @@ CLI_TESTS += \
 	tests/cli/inspect.sh \
 	tests/cli/interrupt.sh \
 	tests/cli/ksuit.sh \
+	tests/cli/linnaeus.sh \
 	tests/cli/losses.sh \
 	tests/cli/raw.sh \
 	tests/cli/scan.sh \

@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/interop/cases.py \
 	tests/interop/dump.py \
 	tests/interop/ksuit.py \
+	tests/interop/linnaeus.py \
 	tests/interop/matrix.py \
 	tests/interop/run.sh \
 	tests/interop/shapes.py \

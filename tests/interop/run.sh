@@ -96,6 +96,17 @@ for python in $pythons; do
 	"$python" "$here/caiman.py" "$FERRY" "$work/caiman" "$corpus" torch ||
 		status=1
 done
+
+# linnaeus: what its configs are made of.
+yacs=$venv/yacs
+if [ -x "$venv/bin/pip" ] && [ ! -d "$yacs/yacs" ]; then
+	"$venv/bin/pip" install -q --no-deps --target "$yacs" yacs==0.1.8 \
+		pyyaml >>"$log" 2>&1
+fi
+for python in $pythons; do
+	"$python" "$here/linnaeus.py" "$FERRY" "$work/linnaeus" "$corpus" \
+		"$yacs" || status=1
+done
 if [ -x "$venv/bin/pip" ]; then
 	add_omegaconf 2.3.0 4.9.3
 	add_omegaconf 2.2.3 4.9.3

@@ -268,6 +268,7 @@ Test(linnaeus, the_config_is_plain)
 	cr_assert(ferry_value_is(ferry_value_at(root,
 		"LOSS.GRAD_WEIGHTING.TASK.EXCLUDE_CONFIG.FILTERS.0.PATTERNS.1"),
 		"meta_"));
+	cr_assert_eq(ferry_value_at(root, "AUG")->kind, FERRY_DICT);
 	cr_assert_null(ferry_value_at(root, "__immutable__"));
 	cr_assert(noted("1 tuple of the config became list"));
 }

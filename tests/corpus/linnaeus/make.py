@@ -31,6 +31,7 @@ def config():
         "LOSS": {"GRAD_WEIGHTING": {"TASK": {"EXCLUDE_CONFIG": {
             "TYPE": "or"}}}},
         "EXPERIMENT": {"NAME": "yes", "GROUP": "012"},
+        "AUG": {},
     })
     cfg.LOSS.GRAD_WEIGHTING.TASK.EXCLUDE_CONFIG.FILTERS = [
         {"TYPE": "name", "MATCH_TYPE": "startswith",

@@ -1,0 +1,99 @@
+#!/bin/sh
+# linnaeus: what a person does with its checkpoints and pretrained weights.
+. "${abs_top_srcdir:?}/tests/cli/lib.sh"
+
+files=$FERRY_CORPUS/linnaeus
+
+run inspect "$files/ckpt_epoch_5.pth"
+status 0
+out 'linnaeus/training: model, epoch, lr_scheduler and the CfgNode of a run'
+out 'convolutional 2x4 1x8, RoPE 2x12 1x16'
+run verify "$files/ckpt_epoch_5.pth"
+status 0
+
+run models
+out 'linnaeus/mFormerV0'
+out 'linnaeus/mFormerV1 '
+out 'linnaeus/mFormerV1-guide'
+
+# The metadata of the code, of the guide, and where they differ.
+run convert "$files/ckpt_epoch_5.pth" v1.safetensors --model linnaeus/mFormerV1
+status 0
+err "rule drop 'head.': 10 of 108 names dropped"
+err "rule drop 'norm.': 30 of 98 names dropped"
+err 'semantics=documented would keep or make 18 names: stages.2.0.norm1.weight'
+run diff v1.safetensors "$files/mFormerV1.pth"
+out '62 tensors equal'
+run convert "$files/ckpt_epoch_5.pth" guide.safetensors \
+	--model linnaeus/mFormerV1-guide --set semantics=documented
+status 0
+err "rule drop 'head.': 2 of 108 names dropped"
+err "rule drop 'meta_': 8 of 106 names dropped"
+run plan "$files/ckpt_epoch_5.pth" --model linnaeus/mFormerV1 \
+	--set semantics=other
+status 2
+err "option semantics is 'other': give one of upstream, documented"
+run plan "$files/ckpt_epoch_5.pth" x.pt --model linnaeus/mFormerV1 \
+	--set sematics=upstream
+status 2
+err "setting 'sematics=upstream' is none of this plan"
+err 'pretrained-source (handling)'
+
+# Sizes, sources and wrapped targets.
+run convert "$files/metaformer.pth" v0.pth --model linnaeus/mFormerV0 \
+	--set pretrained-source=metaformer --set img-size=64
+status 0
+err 'to 7 x 7: 2 of 17 names resized'
+err 'semantics=documented would not have 1 name: meta_1_other.weight'
+run diff --tolerance 1e-5 v0.pth "$files/metaformer-V0.pth"
+status 0
+run convert "$files/metaformer-V0.pth" x.pth --model linnaeus/mFormerV0 \
+	--set pretrained-source=metaformer
+status 2
+err "the first of 'model' that is there: none is"
+run plan "$files/wrapped.pth" --model linnaeus/mFormerV1 --set target-ddp=yes
+status 0
+out "rule add prefix 'module.'"
+
+# Two files.
+run convert "$files/convnext.pth" stitched.pth --to linnaeus/model \
+	--with ropevit="$files/ropevit.pth" --set target="$files/tiny.yaml"
+status 0
+err '58 of the 108 tensors of'
+err '8 more would be taken with semantics=documented'
+run diff stitched.pth "$files/stitched.pth"
+status 0
+run convert "$files/convnext.pth" ready.safetensors --to linnaeus/model \
+	--with ropevit="$files/ropevit.pth" \
+	--with target="$files/ckpt_epoch_5.pth" --model linnaeus/mFormerV1
+status 0
+run inspect ready.safetensors stem.0.weight
+status 0
+run convert "$files/convnext.pth" x.pth --to linnaeus/model
+status 3
+err '--with ropevit=FILE'
+
+# What did and did not load.
+run verify ready.safetensors --expect "$files/tiny.yaml"
+status 4
+out 'missing'
+out 'head.taxa_L10.weight'
+run verify "$files/ckpt_epoch_5.pth" --expect "$files/tiny.yaml"
+status 0
+run verify "$files/ckpt_epoch_5.pth" --expect linnaeus/mFormerV1-sm
+status 4
+out 'shape'
+
+# By way of other types.
+run convert "$files/ckpt_epoch_5.pth" config.yaml --to linnaeus/config
+status 0
+grep -q '^  NAME: mFormerV1_tiny$' config.yaml || fail 'the config is another'
+run inspect config.yaml
+out 'linnaeus/config'
+run convert "$files/wrapped.pth" plain.npz --to state-dict \
+	--strip-prefix module.
+status 0
+run inspect plain.npz stem.0.weight
+status 0
+
+finish
