@@ -40,21 +40,23 @@ static int finish(const struct facts *f, struct ferry_error *err)
 
 /* The bias of a block of a stage that has one for each: it is as wide. */
 static const struct ferry_tensor *block_bias(struct ferry_value *weights,
-					     unsigned stage, unsigned block)
+					     bool wrapped, unsigned stage,
+					     unsigned block)
 {
 	char name[96];
 
 	snprintf(name, sizeof(name), "%sstages.%u.%u.%s",
-		 is_wrapped(weights) ? "module." : "", stage, block,
+		 wrapped ? "module." : "", stage, block,
 		 stage < 2 ? "dwconv.bias" : "attn.proj.bias");
 	return tensor_of(entry(weights, name));
 }
 
-static unsigned depth(struct ferry_value *weights, unsigned stage)
+static unsigned depth(struct ferry_value *weights, bool wrapped,
+		      unsigned stage)
 {
 	unsigned n = 0;
 
-	while (block_bias(weights, stage, n))
+	while (block_bias(weights, wrapped, stage, n))
 		n++;
 	return n;
 }
@@ -65,16 +67,18 @@ static uint64_t width(const struct ferry_tensor *t)
 }
 
 /* "convolutional 3x96 3x192, RoPE 5x384 2x768": blocks and their widths. */
-static void put_stages(struct facts *f, struct ferry_value *weights)
+static void put_stages(struct facts *f, struct ferry_value *weights,
+		       bool wrapped)
 {
 	struct ferry_buffer text = FERRY_BUFFER_INIT;
 
 	for (unsigned i = 0; i < 4; i++)
 		ferry_buffer_printf(&text, "%s%ux%" PRIu64, i == 0 ?
 				    "convolutional " : i == 2 ? ", RoPE " : " ",
-				    depth(weights, i),
-				    width(block_bias(weights, i, 0)));
-	if (block_bias(weights, 2, 0) && text.data)
+				    depth(weights, wrapped, i),
+				    width(block_bias(weights, wrapped, i,
+						     0)));
+	if (block_bias(weights, wrapped, 2, 0) && text.data)
 		put_text(f, "stages", text.data);
 	ferry_buffer_release(&text);
 }
@@ -83,6 +87,7 @@ static void put_weights(struct facts *f, struct ferry_value *weights)
 {
 	const struct ferry_value *items = weights ? ferry_value_items(weights) :
 					  NULL;
+	bool wrapped = is_wrapped(weights);
 	uint64_t elements = 0, tensors = 0;
 	const struct ferry_tensor *t;
 
@@ -93,11 +98,11 @@ static void put_weights(struct facts *f, struct ferry_value *weights)
 	}
 	put(f, "tensors", ferry_uint(f->store, tensors));
 	put(f, "elements", ferry_uint(f->store, elements));
-	if (is_wrapped(weights))
+	if (wrapped)
 		put_text(f, "wrapped", "in DistributedDataParallel: every name "
 			 "begins with module.");
 	if (items)
-		put_stages(f, weights);
+		put_stages(f, weights, wrapped);
 }
 
 int describe_model(struct ferry_document *doc, struct ferry_value *out,

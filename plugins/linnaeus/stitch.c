@@ -15,6 +15,8 @@
 
 enum { CONVNEXT, ROPEVIT, TARGET };
 
+#define NAME_MOST 512	/* bytes; a longer one, cut, finds no place */
+
 static const char *const source_names[] = { "ConvNeXt", "RoPE-ViT" };
 
 struct stitch {
@@ -58,6 +60,10 @@ static int strip_prefixes(struct stitch *s, struct ferry_value *items,
 					  FERRY_NO_OFFSET, "a weight's name is "
 					  "of kind %s, not text",
 					  ferry_kind_name(key->kind));
+		if (memchr(key->u.s.data, 0, key->u.s.nbytes))
+			return ferry_fail(s->err, FERRY_UNSUPPORTED,
+					  "linnaeus", FERRY_NO_OFFSET,
+					  "a weight's name has a NUL in it");
 		if (key->u.s.nbytes >= 7 &&
 		    !memcmp(key->u.s.data, "module.", 7))
 			key = ferry_string(store, key->u.s.data + 7,
@@ -124,8 +130,8 @@ static void tell_shape(struct stitch *s, const struct ferry_tensor *t,
 static int place(struct stitch *s, unsigned from, const char *name,
 		 const char *old, struct ferry_value *value)
 {
-	const struct ferry_tensor_spec *spec =
-		ferry_tensor_schema_at(s->target.schema, name);
+	const struct ferry_tensor_spec *spec = strlen(name) < NAME_MOST - 1 ?
+		ferry_tensor_schema_at(s->target.schema, name) : NULL;
 	const struct ferry_tensor *t = tensor_of(value);
 	char shown[200];
 
@@ -172,7 +178,7 @@ static int take_convolution(struct stitch *s, size_t k, const char *name,
 			    struct ferry_value *value)
 {
 	const char *rest = name + strlen(prefixes[k].from);
-	char plain[512], other[512];
+	char plain[NAME_MOST], other[NAME_MOST];
 	const char *named = child_name(prefixes[k].to, rest, other,
 				       sizeof(other));
 	const struct ferry_tensor_spec *spec;
@@ -272,7 +278,7 @@ static int take_block(struct stitch *s, const char *name, uint64_t block,
 		      const char *rest, struct ferry_value *value)
 {
 	bool second = block >= s->target.depths[0];
-	char to[512];
+	char to[NAME_MOST];
 
 	snprintf(to, sizeof(to), "stages.%u.%" PRIu64 ".%s", second ? 3 : 2,
 		 second ? block - s->target.depths[0] : block, rest);

@@ -624,6 +624,90 @@ Test(linnaeus, tables_that_are_no_square_are_refused)
 	finish(&b);
 }
 
+Test(linnaeus, conditions_can_be_turned_round)
+{
+	static const char text[] =
+		"options:\n"
+		"  way: {default: a, values: [a, b, c], compare: true}\n"
+		"source:\n"
+		"  - {key: x, unless: {way: [a, b]}}\n"
+		"  - {key: y, when: {way: a}, unless: {way: c}}\n"
+		"  - z\n"
+		"rules:\n"
+		"  - unless: {way: [b, c]}\n"
+		"    drop: one\n"
+		"  - drop: two\n"
+		"    when: {way: c}\n"
+		"    unless: {way: a}\n";
+	static const char *const settings[] = { "way=c", NULL };
+	static const char *const names[] = { "one", "two", NULL };
+	struct built b;
+
+	start(&b, NULL, text, NULL);
+	add_all(&b, names);
+	cr_assert_str_eq(ferry_rules_source(b.rules, 0), "y");
+	cr_assert_str_eq(ferry_rules_source(b.rules, 1), "z");
+	cr_assert_eq(apply(&b), 0, "%s", err.text);
+	cr_assert_str_eq(names_of(&b), "two");
+	finish(&b);
+	start(&b, NULL, text, settings);
+	add_all(&b, names);
+	cr_assert_str_eq(ferry_rules_source(b.rules, 0), "x");
+	cr_assert_str_eq(ferry_rules_source(b.rules, 1), "z");
+	cr_assert_eq(apply(&b), 0, "%s", err.text);
+	cr_assert_str_eq(names_of(&b), "one");
+	finish(&b);
+}
+
+Test(linnaeus, a_required_name)
+{
+	static const char *const names[] = { "one", "two", NULL };
+	struct built b;
+
+	start(&b, NULL, "rules:\n  - require: '^t'\n", NULL);
+	add_all(&b, names);
+	cr_assert_eq(apply(&b), 0, "%s", err.text);
+	cr_assert_eq(ferry_findings_count(b.found), 0);
+	finish(&b);
+	start(&b, NULL, "rules:\n  - require: {match: exact, pattern: t}\n",
+	      NULL);
+	add_all(&b, names);
+	cr_assert_eq(apply(&b), FERRY_MISUSE);
+	cr_assert(refused("rule require 't': none of the 2 names matches"));
+	finish(&b);
+}
+
+Test(linnaeus, bad_files_are_refused)
+{
+	static const char *const cases[][2] = {
+		{ "source: [{when: {a: b}}]\nrules: []\n", "line 1" },
+		{ "source: [{key: a, of: b}]\nrules: []\n",
+		  "a source has key, when and unless" },
+		{ "source: [{key: a, when: {no: b}}]\nrules: []\n",
+		  "'no' is neither an option" },
+		{ "rules:\n  - {unless: {no: b}, drop: a}\n",
+		  "'no' is neither an option" },
+		{ "rules:\n  - {unless: {no: b}}\n", "a rule is one key" },
+		{ "rules:\n  - {drop: a, keep: b}\n", "a rule is one key" },
+		{ "options: {a: {compare: [x]}}\nrules: []\n",
+		  "an option has default, values (a list), compare and help" },
+	};
+	struct ferry_rules *rules;
+	FILE *f;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		f = fopen("bad.yaml", "w");
+		fputs(cases[i][0], f);
+		fclose(f);
+		ferry_error_clear(&err);
+		cr_assert_eq(ferry_rules_new(&rules, &err), 0);
+		cr_assert_eq(ferry_rules_load(rules, "bad.yaml", &err),
+			     FERRY_MALFORMED, "%s", cases[i][0]);
+		cr_assert(refused(cases[i][1]), "%s", cases[i][0]);
+		ferry_rules_free(rules);
+	}
+}
+
 /* ---- where the weights are ------------------------------------------------- */
 
 /* ckpt_epoch_5.pth says where: interpolation wants `model`. */
