@@ -95,5 +95,10 @@ run convert "$files/wrapped.pth" plain.npz --to state-dict \
 status 0
 run inspect plain.npz stem.0.weight
 status 0
+run plan "$files/ckpt_epoch_5.pth" x.th --to ksuit/model \
+	--model linnaeus/mFormerV1
+status 0
+out "'linnaeus/model' to 'state-dict'"
+out "'state-dict' to 'ksuit/model'"
 
 finish
