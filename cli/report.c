@@ -41,9 +41,10 @@ static const char *hint_for(const struct ferry_error *err)
 	case FERRY_EXISTS:
 		return strstr(err->text, "--overwrite") ? NULL :
 			"--overwrite replaces an existing output";
-	case FERRY_AMBIGUOUS:
+	case FERRY_AMBIGUOUS:	/* what an input is, not which way to go */
 		return strstr(err->text, "--from") ||
-		       strstr(err->text, "choose with") ? NULL :
+		       strstr(err->text, "choose with") ||
+		       !strcmp(err->origin, "plan") ? NULL :
 			"--from=TYPE or --from-format=FORMAT settles it";
 	case FERRY_PLUGIN:
 		return "ferry plugins lists what was loaded and refused";

@@ -265,7 +265,8 @@ int run_files(struct ferry_store *store, struct ferry_value *root,
 int run_files_choose(struct ferry_store *store, struct run_files *files,
 		     const struct ferry_options *options,
 		     struct ferry_error *err);
-/* A run's document; the run's id is that of its files. */
+/* A run's document, its files in the order in which they are read; the run's
+ * id is that of its files. */
 int run_make(struct ferry_store *store, const struct run_files *files,
 	     struct ferry_value **out, struct ferry_error *err);
 /* "<stage>/checkpoints/<file>", in the store. */

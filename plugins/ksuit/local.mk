@@ -3,9 +3,13 @@ plugin_LTLIBRARIES += plugins/ksuit.la
 ksuit_sources = \
 	formats/torch/allowed.c \
 	formats/torch/allowed.h \
+	formats/yaml/node.h \
+	formats/yaml/number.c \
+	formats/yaml/scalar.h \
 	plugins/ksuit/check.c \
 	plugins/ksuit/compose.c \
 	plugins/ksuit/describe.c \
+	plugins/ksuit/follow.c \
 	plugins/ksuit/keys.c \
 	plugins/ksuit/ksuit.h \
 	plugins/ksuit/make.c \

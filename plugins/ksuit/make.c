@@ -1,9 +1,8 @@
 /* State dicts of models, models of state dicts. */
 #include "config.h"
 
+#include "formats/yaml/scalar.h"
 #include "plugins/ksuit/ksuit.h"
-
-#include <stdlib.h>
 
 /* ---- to a state dict -------------------------------------------------------------- */
 
@@ -171,10 +170,13 @@ static int set_config(struct making *m)
 static int set_factor(struct making *m)
 {
 	const char *text = ferry_option(m->args->options, "ema");
-	char *end = NULL;
-	double factor = text ? strtod(text, &end) : 0;
+	double factor = 0;
+	int rc = text ? yaml_python_float(text, strlen(text), &factor) :
+		 FERRY_MALFORMED;
 
-	if (!text || end == text || *end || !(factor >= 0 && factor <= 1))
+	if (rc == FERRY_NOMEM)
+		return ferry_fail_nomem(m->err, "a factor");
+	if (rc || !(factor >= 0 && factor <= 1))
 		return ferry_fail(m->err, FERRY_MISUSE, ORIGIN, FERRY_NO_OFFSET,
 				  "averaged weights have a factor from 0 to 1: "
 				  "give it with --set ema=0.9999");

@@ -9,6 +9,7 @@
 #include "plugins/ksuit/ksuit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define FOLDER "checkpoints/"
 #define TAGS_SHOWN 200		/* bytes of a message */
@@ -335,12 +336,34 @@ static struct ferry_value *stage_dict(struct ferry_store *store,
 	return dict && !ferry_dict_set(store, stages, key, dict) ? dict : NULL;
 }
 
+static int by_path(const void *a, const void *b)
+{
+	const struct run_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+/* As a reader finds them: by byte. */
+static struct run_file *sorted(struct ferry_store *store,
+			       const struct run_files *files)
+{
+	struct run_file *items = ferry_store_array(store, files->n + 1,
+						   sizeof(*items));
+
+	if (!items || !files->n)
+		return items;
+	memcpy(items, files->items, files->n * sizeof(*items));
+	qsort(items, files->n, sizeof(*items), by_path);
+	return items;
+}
+
 int run_make(struct ferry_store *store, const struct run_files *files,
 	     struct ferry_value **out, struct ferry_error *err)
 {
 	struct ferry_value *root = ferry_dict(store, 2), *dict;
 	struct ferry_value *stages = ferry_dict(store, 0);
-	int rc = root && stages ? 0 : FERRY_NOMEM;
+	const struct run_file *items = sorted(store, files);
+	int rc = root && stages && items ? 0 : FERRY_NOMEM;
 	const char *file;
 
 	if (!rc)
@@ -348,15 +371,15 @@ int run_make(struct ferry_store *store, const struct run_files *files,
 	if (!rc)
 		rc = ferry_dict_set_str(store, root, "stages", stages);
 	for (size_t i = 0; i < files->n && !rc; i++) {
-		file = strrchr(files->items[i].path, '/');
-		file = file ? file + 1 : files->items[i].path;
-		dict = stage_dict(store, stages, files->items[i].stage);
+		file = strrchr(items[i].path, '/');
+		file = file ? file + 1 : items[i].path;
+		dict = stage_dict(store, stages, items[i].stage);
 		if (dict && ferry_dict_get(dict, file))
 			return ferry_fail(err, FERRY_UNSUPPORTED, ORIGIN,
 					  FERRY_NO_OFFSET, "two files of the "
 					  "run would be called %.200s", file);
 		rc = dict ? ferry_dict_set_str(store, dict, file,
-					       files->items[i].root) :
+					       items[i].root) :
 		     FERRY_NOMEM;
 	}
 	*out = root;

@@ -121,6 +121,11 @@ err 'config-kind=module.QualName'
 run convert w.safetensors ema.th --to ksuit/ema --set ema=2
 status 2
 err 'averaged weights have a factor from 0 to 1'
+run convert w.safetensors ema.th --to ksuit/ema --set ema=0x1p-1
+status 2
+err 'averaged weights have a factor from 0 to 1'
+run convert w.safetensors ema.th --to ksuit/ema --set ema=nan
+status 2
 run convert w.safetensors ema.th --to ksuit/ema --set ema=0.99
 status 0
 run convert ema.th fitted.th --to ksuit/model --with "target=$model"
@@ -162,6 +167,13 @@ status 0
 run inspect average.th
 out 'ema factor'
 
+run plan "$run_dir" s.safetensors --to state-dict --set tag=latest
+status 0
+out 'ksuit-run-to-model'
+run convert "$run_dir" s.safetensors --to state-dict --set tag=latest --set ema=0.99
+status 0
+err "'ema' is left behind"
+
 # ---- a run, written -----------------------------------------------------------------
 
 run convert "$run_dir" latest/ --set tag=latest
@@ -177,7 +189,7 @@ run diff latest/train/checkpoints/autoencoder.encoder_cp=latest_optim.th \
 	"$run_dir/train/checkpoints/autoencoder.encoder_cp=latest_optim.th"
 status 0
 
-run convert "$run_dir" head/ --upgrade
+run convert "$run_dir" head/ --upgrade --verify
 status 0
 err 'the file is called autoencoder.encoder_ema=0.99_cp=latest_model.th'
 present head/finetune/checkpoints/head_cp=last_model.th \
