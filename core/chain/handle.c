@@ -99,43 +99,121 @@ static int stands_inside(struct ferry_document *doc,
 	return rc;
 }
 
-/* The mapping rules act on: the weights, or a root of no known meaning. */
-static int find_weights(struct ferry_plan *p, struct ferry_value **out,
-			struct ferry_error *err)
+static const struct ferry_artifact_type *type_of(const struct ferry_plan *p)
 {
-	int rc = ferry_weights(p->s, p->doc, p->what.type, out, err);
-
-	if (rc || *out)
-		return rc;
-	*out = p->doc->root;
-	if (ferry_value_items(*out))
-		return 0;
-	return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
-			  "there is no mapping of names for the rules to act "
-			  "on: the document is of kind %s; --select names a "
-			  "part of it", ferry_kind_name((*out)->kind));
+	return p->what.type ? p->what.type->type : NULL;
 }
 
-static int apply_rules(struct ferry_plan *p, struct ferry_value *weights,
-		       struct ferry_error *err)
+static int fail_unmapped(const char *type, const struct ferry_value *v,
+			 struct ferry_error *err)
 {
-	struct ferry_findings *found;
-	size_t n = ferry_rules_count(p->rules);
-	int rc = ferry_findings_new(&found, err);
+	return ferry_fail(err, FERRY_PLUGIN, "plugin", FERRY_NO_OFFSET,
+			  "what rules act on in '%s' is of kind %s; this is a "
+			  "bug of the plugin", type, v ?
+			  ferry_kind_name(v->kind) : "none");
+}
+
+/* Those the type names. */
+static int ask_mappings(struct ferry_plan *p,
+			const struct ferry_artifact_type *t,
+			struct ferry_value **out, struct ferry_error *err)
+{
+	struct ferry_value *list = NULL, *v;
+	int rc = ferry__callback_result(t->handled(p->doc, &list, err),
+					"handled", t->name, err);
 
 	if (rc)
 		return rc;
-	rc = ferry_rules_apply(p->rules, p->doc, weights, found, err);
-	if (!rc)
-		rc = ferry__take_remarks(p, found, err);
-	ferry_findings_free(found);
+	if (!list || list->kind != FERRY_LIST)
+		return fail_unmapped(t->name, list, err);
+	for (uint32_t i = 0; i < list->u.list.n; i++) {
+		v = list->u.list.items[i];
+		if (!ferry_value_items(v))
+			return fail_unmapped(t->name, v, err);
+	}
+	*out = list;
+	if (list->u.list.n)
+		return 0;
+	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+			  "this '%s' has no names for rules to act on",
+			  t->name);
+}
+
+/* What rules act on, a LIST of mappings: those of the type; the weights; or a
+ * root of no known meaning. */
+static int find_mappings(struct ferry_plan *p, struct ferry_value **out,
+			 struct ferry_error *err)
+{
+	const struct ferry_artifact_type *t = type_of(p);
+	struct ferry_value *v = NULL;
+	int rc;
+
+	if (t && t->handled)
+		return ask_mappings(p, t, out, err);
+	rc = ferry_weights(p->s, p->doc, p->what.type, &v, err);
 	if (rc)
 		return rc;
+	v = v ? v : p->doc->root;
+	if (!ferry_value_items(v))
+		return ferry_fail(err, FERRY_MISUSE, "plan", FERRY_NO_OFFSET,
+				  "there is no mapping of names for the rules "
+				  "to act on: the document is of kind %s; "
+				  "--select names a part of it",
+				  ferry_kind_name(v->kind));
+	*out = ferry_sequence(p->store, FERRY_LIST, 1);
+	return *out && !ferry_list_add(p->store, *out, v) ? 0 :
+	       ferry_fail_nomem(err, "a plan");
+}
+
+struct telling {
+	struct ferry_plan *p;
+	struct ferry_findings *found;
+};
+
+static int tell_renamed(void *ctx, const struct ferry_renaming *changes,
+			size_t n, struct ferry_error *err)
+{
+	struct telling *t = ctx;
+	const struct ferry_artifact_type *type = type_of(t->p);
+
+	return ferry__callback_result(type->renamed(t->p->doc, changes, n,
+						    t->found, err),
+				      "renamed", type->name, err);
+}
+
+static int note_rules(struct ferry_plan *p, const struct ferry_value *list,
+		      bool whole, struct ferry_error *err)
+{
+	size_t n = ferry_rules_count(p->rules);
+	const char *name = p->job.model ? p->job.model : "rules";
+	const char *s = n == 1 ? "" : "s";
+
 	p->handled = true;
-	return ferry__add_step(p, "handle", p->job.model ? p->job.model :
-			       "rules", err, "%zu rule%s on the %s", n,
-			       n == 1 ? "" : "s",
-			       weights == p->doc->root ? "mapping" : "weights");
+	if (list->u.list.n > 1)
+		return ferry__add_step(p, "handle", name, err, "%zu rule%s on "
+				       "the names of %u mappings, each by "
+				       "itself", n, s, list->u.list.n);
+	return ferry__add_step(p, "handle", name, err, "%zu rule%s on the %s",
+			       n, s, whole ? "mapping" : "weights");
+}
+
+static int apply_rules(struct ferry_plan *p, const struct ferry_value *list,
+		       struct ferry_error *err)
+{
+	const struct ferry_artifact_type *type = type_of(p);
+	bool whole = list->u.list.items[0] == p->doc->root;
+	struct telling t = { .p = p };
+	int rc = ferry_findings_new(&t.found, err);
+
+	if (rc)
+		return rc;
+	rc = ferry__rules_apply(p->rules, p->doc, list->u.list.items,
+				list->u.list.n, type && type->renamed ?
+				tell_renamed : NULL, &t, t.found, err);
+	if (!rc)
+		rc = ferry__take_remarks(p, t.found, err);
+	ferry_findings_free(t.found);
+	return rc ? rc : note_rules(p, list, whole, err);
 }
 
 /* The keys a rule file looks for weights under, in words. */
@@ -226,17 +304,62 @@ static bool is_to_merge(const struct ferry_plan *p)
 	return false;
 }
 
+/* 1 when all stand in the document. */
+static int are_inside(struct ferry_plan *p, const struct ferry_value *list,
+		      struct ferry_error *err)
+{
+	int rc = 1;
+
+	for (uint32_t i = 0; i < list->u.list.n && rc > 0; i++)
+		rc = stands_inside(p->doc, list->u.list.items[i], err);
+	return rc;
+}
+
+/* A conversion makes one model of several; rules act on that. */
+static bool is_joined(const struct ferry_plan *p,
+		      const struct ferry_value *list)
+{
+	return list->u.list.n > 1 && p->job.to &&
+	       strcmp(p->job.to, p->what.type->name) != 0;
+}
+
+/* Rules with other options are compared on the weights of one model. */
+static int apply_and_compare(struct ferry_plan *p, struct ferry_value *root,
+			     const struct ferry_value *list,
+			     struct ferry_error *err)
+{
+	struct ferry_value *weights = list->u.list.items[0];
+	struct ferry__others others = { .n = 0 };
+	int rc = 0;
+
+	if (list->u.list.n == 1)
+		rc = ferry__others_try(&others, p, root, weights, err);
+	if (!rc)
+		rc = apply_rules(p, list, err);
+	if (!rc)
+		rc = ferry__others_tell(&others, p, weights, err);
+	ferry__others_release(&others);
+	return rc;
+}
+
+/* Whether what was made for the asking is taken over afterwards. */
+static bool takes_over(const struct ferry_artifact_type *t)
+{
+	return t && t->handled && t->renamed;
+}
+
 static int handle(struct ferry_plan *p, bool wait, struct ferry_error *err)
 {
-	struct ferry_value *weights = NULL, *root = p->doc->root;
-	struct ferry__others others = { .n = 0 };
+	struct ferry_value *list = NULL, *root = p->doc->root;
 	int rc = p->n_conversions ? 0 : take_source(p, err);
 
 	if (!rc)
-		rc = find_weights(p, &weights, err);
+		rc = find_mappings(p, &list, err);
 	if (rc)
 		return rc;
-	rc = stands_inside(p->doc, weights, err);
+	if (wait && is_joined(p, list))
+		return 0;
+	rc = takes_over(type_of(p)) ? 1 : are_inside(p, list, err);
 	if (rc < 0 || (!rc && wait))
 		return rc < 0 ? rc : 0;
 	if (!rc)
@@ -245,13 +368,7 @@ static int handle(struct ferry_plan *p, bool wait, struct ferry_error *err)
 				  "not one mapping, so rules can't change them "
 				  "in place; take them out with --weights or "
 				  "--to", p->what.type->name);
-	rc = ferry__others_try(&others, p, root, weights, err);
-	if (!rc)
-		rc = apply_rules(p, weights, err);
-	if (!rc)
-		rc = ferry__others_tell(&others, p, weights, err);
-	ferry__others_release(&others);
-	return rc;
+	return apply_and_compare(p, root, list, err);
 }
 
 int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err)

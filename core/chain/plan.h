@@ -115,7 +115,8 @@ int ferry__select(struct ferry_plan *p, struct ferry_error *err);
 /* handle.c */
 int ferry__load_rules(struct ferry_plan *p, struct ferry_error *err);
 /* Apply p->rules to the weights; with `wait`, put it off when the weights are
- * not a mapping inside of the document. */
+ * not a mapping inside of the document, or are those of several models that a
+ * conversion may make one. */
 int ferry__handle(struct ferry_plan *p, bool wait, struct ferry_error *err);
 
 /* weights.c */

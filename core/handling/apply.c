@@ -5,16 +5,25 @@
 
 #include <string.h>
 
+#include <ferry/sys/alloc.h>
 #include <ferry/sys/map.h>
 
 #define SHOWN_NAMES 3
 
+/* One mapping of several. */
+struct part {
+	struct ferry_value *weights;
+	struct ferry__names names;
+	struct ferry__caster *caster;	/* from the first cast on */
+};
+
 struct run {
 	const struct ferry_rules *rules;
-	struct ferry__names names;
+	struct part *parts;
+	size_t n_parts;
+	struct part *part;		/* that is looked at */
 	struct ferry_document *doc;
 	struct ferry__matcher matcher;
-	struct ferry__caster *caster;	/* from the first cast on */
 	struct ferry_buffer name;	/* one that is being made */
 	struct ferry_findings *out;
 	struct ferry_error *err;
@@ -74,7 +83,7 @@ static int set_name(struct run *r, struct ferry__entry *e, const char *name,
 	if (n == e->n_old && !memcmp(name, e->old, n)) {
 		e->name = e->old;
 	} else {
-		e->name = ferry_store_strndup(r->names.scratch, name, n);
+		e->name = ferry_store_strndup(r->part->names.scratch, name, n);
 		if (!e->name)
 			return ferry_fail_nomem(r->err, "names");
 	}
@@ -155,13 +164,13 @@ static int cast(struct run *r, const struct ferry__rule *rule,
 	t->hit++;
 	if (!wants_cast(rule, (*slot)->u.tensor))
 		return 0;
-	if (!r->caster) {
-		rc = ferry__caster_new(&r->caster, &r->names, r->doc->store,
+	if (!r->part->caster) {
+		rc = ferry__caster_new(&r->part->caster, &r->part->names, r->doc->store,
 				       r->err);
 		if (rc)
 			return rc;
 	}
-	rc = ferry__caster_cast(r->caster, *slot, rule->dtype, &now, r->err);
+	rc = ferry__caster_cast(r->part->caster, *slot, rule->dtype, &now, r->err);
 	if (rc)
 		return rc;
 	if (now != *slot)
@@ -264,8 +273,8 @@ static int check_collisions(struct run *r)
 	uint64_t at;
 	int rc = 0;
 
-	for (size_t i = 0; i < r->names.n && !rc; i++) {
-		e = &r->names.entries[i];
+	for (size_t i = 0; i < r->part->names.n && !rc; i++) {
+		e = &r->part->names.entries[i];
 		if (e->dropped || !e->old)
 			continue;
 		if (!ferry_map_get(&seen, e->name, e->n_name, &at)) {
@@ -273,7 +282,7 @@ static int check_collisions(struct run *r)
 				rc = ferry_fail_nomem(r->err, "names");
 			continue;
 		}
-		f = &r->names.entries[at];
+		f = &r->part->names.entries[at];
 		if (e->name == e->old && f->name == f->old)
 			continue;
 		ferry_escape(a, sizeof(a), f->old, f->n_old);
@@ -293,8 +302,8 @@ static bool is_present(const struct run *r, const struct ferry__rule *rule)
 {
 	const struct ferry__entry *e;
 
-	for (size_t i = 0; i < r->names.n; i++) {
-		e = &r->names.entries[i];
+	for (size_t i = 0; i < r->part->names.n; i++) {
+		e = &r->part->names.entries[i];
 		if (e->old && !e->dropped && e->n_name >= rule->n_prefix &&
 		    !memcmp(e->name, rule->prefix, rule->n_prefix))
 			return true;
@@ -302,30 +311,50 @@ static bool is_present(const struct run *r, const struct ferry__rule *rule)
 	return false;
 }
 
-static int apply_rule(struct run *r, const struct ferry__rule *rule)
+/* In the mapping that is looked at. */
+static int apply_here(struct run *r, const struct ferry__rule *rule,
+		      struct tally *t)
 {
-	struct tally t = { .seen = 0 };
 	bool renames = rule->kind == FERRY_EDIT_RENAME ||
 		       rule->kind == FERRY_EDIT_STRIP_PREFIX ||
 		       rule->kind == FERRY_EDIT_ADD_PREFIX;
 	struct ferry__entry *e;
 	int rc = 0;
 
-	if (rule->unless_present && is_present(r, rule))
-		return 0;
-	for (size_t i = 0; i < r->names.n && !rc; i++) {
-		e = &r->names.entries[i];
+	for (size_t i = 0; i < r->part->names.n && !rc; i++) {
+		e = &r->part->names.entries[i];
 		if (e->old && !e->dropped)
-			rc = apply_one(r, rule, e, &t);
+			rc = apply_one(r, rule, e, t);
 	}
-	if (!rc && renames && t.done)
-		rc = check_collisions(r);
-	if (!rc && rule->kind == FERRY__EDIT_REQUIRE && !t.hit)
-		rc = ferry_fail(r->err, FERRY_MISUSE, "handling",
-				FERRY_NO_OFFSET, t.seen ? "rule %s: none of "
-				"the %zu names matches" : "rule %s: no name is "
-				"left", rule->label, t.seen);
-	if (!rc && report(r, rule, &t))
+	return !rc && renames && t->done ? check_collisions(r) : rc;
+}
+
+static int check_required(struct run *r, const struct ferry__rule *rule,
+			  const struct tally *t)
+{
+	if (rule->kind != FERRY__EDIT_REQUIRE || t->hit)
+		return 0;
+	return ferry_fail(r->err, FERRY_MISUSE, "handling", FERRY_NO_OFFSET,
+			  t->seen ? "rule %s: none of the %zu names matches" :
+			  "rule %s: no name is left", rule->label, t->seen);
+}
+
+static int apply_rule(struct run *r, const struct ferry__rule *rule)
+{
+	struct tally t = { .seen = 0 };
+	size_t present = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < r->n_parts && !rc; i++) {
+		r->part = &r->parts[i];
+		if (rule->unless_present && is_present(r, rule))
+			present++;
+		else
+			rc = apply_here(r, rule, &t);
+	}
+	if (!rc)
+		rc = check_required(r, rule, &t);
+	if (!rc && present < r->n_parts && report(r, rule, &t))
 		rc = ferry_fail_nomem(r->err, "findings");
 	ferry_buffer_release(&t.shown);
 	return rc;
@@ -350,40 +379,63 @@ static int keep_entry(struct run *r, const struct ferry__rule *rules,
 	return 0;
 }
 
-/* Keep rules that follow each other keep what any of them matches. */
-static int keep(struct run *r, const struct ferry__rule *rules, size_t n)
+/* How many names are looked at, and how many of them go. */
+struct kept {
+	size_t seen, dropped;
+};
+
+static int keep_here(struct run *r, const struct ferry__rule *rules, size_t n,
+		     struct tally *t, struct kept *k)
 {
-	struct tally *t = ferry_store_array(r->names.scratch, n, sizeof(*t));
-	size_t seen = 0, dropped = 0;
 	struct ferry__entry *e;
 	int rc = 0;
 
-	if (!t)
-		return ferry_fail_nomem(r->err, "rules");
-	memset(t, 0, n * sizeof(*t));
-	for (size_t i = 0; i < r->names.n && !rc; i++) {
-		e = &r->names.entries[i];
+	for (size_t i = 0; i < r->part->names.n && !rc; i++) {
+		e = &r->part->names.entries[i];
 		if (!e->old || e->dropped)
 			continue;
 		rc = keep_entry(r, rules, n, t, e);
-		seen++;
-		dropped += e->dropped;
+		k->seen++;
+		k->dropped += e->dropped;
 	}
-	if (rc)
-		return rc;
+	return rc;
+}
+
+static int report_kept(struct run *r, const struct ferry__rule *rules, size_t n,
+		       const struct tally *t, const struct kept *k)
+{
+	int rc = 0;
+
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = t[i].hit ? ferry_findings_add(r->out, FERRY_NOTE, "kept",
 						   "", FERRY_NO_OFFSET,
 						   "rule %s: %zu of %zu names "
 						   "kept", rules[i].label,
-						   t[i].hit, seen) :
+						   t[i].hit, k->seen) :
 		     report(r, &rules[i], &t[i]);
-	if (!rc && dropped)
+	if (!rc && k->dropped)
 		rc = ferry_findings_add(r->out, FERRY_NOTE, "dropped", "",
 					FERRY_NO_OFFSET, "%zu of %zu names "
 					"that no keep rule matched dropped",
-					dropped, seen);
+					k->dropped, k->seen);
 	return rc ? ferry_fail_nomem(r->err, "findings") : 0;
+}
+
+/* Keep rules that follow each other keep what any of them matches. */
+static int keep(struct run *r, const struct ferry__rule *rules, size_t n)
+{
+	struct tally *t = ferry_alloc_zero(n, sizeof(*t));
+	struct kept k = { 0, 0 };
+	int rc = t ? 0 : ferry_fail_nomem(r->err, "rules");
+
+	for (size_t i = 0; i < r->n_parts && !rc; i++) {
+		r->part = &r->parts[i];
+		rc = keep_here(r, rules, n, t, &k);
+	}
+	if (!rc)
+		rc = report_kept(r, rules, n, t, &k);
+	ferry_alloc_free(t);
+	return rc;
 }
 
 static int apply_all(struct run *r)
@@ -405,25 +457,112 @@ static int apply_all(struct run *r)
 	return rc;
 }
 
+/* Every name the mapping had, and what became of it. */
+static int list_names(struct run *r, struct ferry_renaming *out)
+{
+	const struct ferry__names *names = &r->part->names;
+	const struct ferry__entry *e;
+	struct ferry_renamed *list;
+
+	list = ferry_store_array(names->scratch, names->n, sizeof(*list));
+	if (!list)
+		return ferry_fail_nomem(r->err, "names");
+	*out = (struct ferry_renaming){ r->part->weights, list, 0 };
+	for (size_t i = 0; i < names->n; i++) {
+		e = &names->entries[i];
+		if (!e->old)
+			continue;
+		list[out->n++] = (struct ferry_renamed){
+			.was = e->old, .n_was = e->n_old,
+			.is = e->dropped ? NULL : e->name,
+			.n_is = e->dropped ? 0 : e->n_name,
+		};
+	}
+	return 0;
+}
+
+static int tell_changes(struct run *r, ferry__on_renamed told, void *ctx)
+{
+	struct ferry_renaming *changes;
+	size_t n = 0;
+	int rc = 0;
+
+	changes = ferry_alloc_zero(r->n_parts, sizeof(*changes));
+	if (!changes)
+		return ferry_fail_nomem(r->err, "names");
+	for (size_t i = 0; i < r->n_parts && !rc; i++) {
+		r->part = &r->parts[i];
+		if (ferry__names_changed(&r->part->names))
+			rc = list_names(r, &changes[n++]);
+	}
+	if (!rc && n)
+		rc = told(ctx, changes, n, r->err);
+	ferry_alloc_free(changes);
+	return rc;
+}
+
+static int put_part(struct run *r)
+{
+	int rc = ferry__follow(&r->part->names, r->doc, r->part->weights,
+			       r->err);
+
+	return rc ? rc : ferry__names_put(&r->part->names, r->doc, r->err);
+}
+
+static int run_rules(struct run *r, ferry__on_renamed told, void *ctx)
+{
+	int rc = apply_all(r);
+
+	for (size_t i = 0; i < r->n_parts && !rc; i++) {
+		r->part = &r->parts[i];
+		rc = put_part(r);
+	}
+	return rc || !told ? rc : tell_changes(r, told, ctx);
+}
+
+static int collect_parts(struct run *r, struct ferry_value *const *weights,
+			 size_t n)
+{
+	int rc = 0;
+
+	r->parts = ferry_alloc_zero(n, sizeof(*r->parts));
+	if (!r->parts)
+		return ferry_fail_nomem(r->err, "names");
+	for (size_t i = 0; i < n && !rc; i++) {
+		r->parts[i].weights = weights[i];
+		rc = ferry__names_collect(&r->parts[i].names, r->doc,
+					  weights[i], r->err);
+		r->n_parts += !rc;
+	}
+	return rc;
+}
+
+int ferry__rules_apply(const struct ferry_rules *r, struct ferry_document *doc,
+		       struct ferry_value *const *weights, size_t n,
+		       ferry__on_renamed told, void *ctx,
+		       struct ferry_findings *out, struct ferry_error *err)
+{
+	struct run run = { .rules = r, .doc = doc, .out = out, .err = err };
+	int rc = collect_parts(&run, weights, n);
+
+	if (!rc) {
+		rc = ferry__matcher_init(&run.matcher, err);
+		if (!rc)
+			rc = run_rules(&run, told, ctx);
+		ferry__matcher_release(&run.matcher);
+	}
+	for (size_t i = 0; i < run.n_parts; i++) {
+		ferry__caster_free(run.parts[i].caster);
+		ferry__names_release(&run.parts[i].names);
+	}
+	ferry_alloc_free(run.parts);
+	ferry_buffer_release(&run.name);
+	return rc;
+}
+
 int ferry_rules_apply(const struct ferry_rules *r, struct ferry_document *doc,
 		      struct ferry_value *weights, struct ferry_findings *out,
 		      struct ferry_error *err)
 {
-	struct run run = { .rules = r, .doc = doc, .out = out, .err = err };
-	int rc = ferry__names_collect(&run.names, doc, weights, err);
-
-	if (rc)
-		return rc;
-	rc = ferry__matcher_init(&run.matcher, err);
-	if (!rc)
-		rc = apply_all(&run);
-	if (!rc)
-		rc = ferry__follow(&run.names, doc, weights, err);
-	if (!rc)
-		rc = ferry__names_put(&run.names, doc, err);
-	ferry__matcher_release(&run.matcher);
-	ferry__caster_free(run.caster);
-	ferry_buffer_release(&run.name);
-	ferry__names_release(&run.names);
-	return rc;
+	return ferry__rules_apply(r, doc, &weights, 1, NULL, NULL, out, err);
 }

@@ -257,7 +257,7 @@ static int follow_state(const struct follower *f, struct ferry_store *store,
 	return rc;
 }
 
-static bool changed(const struct ferry__names *names)
+bool ferry__names_changed(const struct ferry__names *names)
 {
 	for (size_t i = 0; i < names->n; i++)
 		if (names->entries[i].dropped ||
@@ -273,7 +273,7 @@ int ferry__follow(const struct ferry__names *names, struct ferry_document *doc,
 	int rc = 0;
 
 	if (weights->kind != FERRY_OBJECT || !weights->u.object->state ||
-	    !changed(names))
+	    !ferry__names_changed(names))
 		return 0;
 	for (size_t i = 0; i < names->n && !rc; i++)
 		rc = note_entry(&f, &names->entries[i]);

@@ -3,7 +3,7 @@
 #define CORE_HANDLING_RULES_H
 
 #include <ferry/handling.h>
-#include <ferry/sys/build.h>
+#include <ferry/sys/plugin.h>
 #include <ferry/tensor.h>
 
 #include "core/handling/pattern.h"
@@ -101,7 +101,22 @@ int ferry__names_put(struct ferry__names *names, struct ferry_document *doc,
 		     struct ferry_error *err);
 void ferry__names_release(struct ferry__names *names);
 
+typedef int (*ferry__on_renamed)(void *ctx,
+				 const struct ferry_renaming *changes,
+				 size_t n, struct ferry_error *err);
+
+/*
+ * apply.c: ferry_rules_apply() to several mappings, each by itself; a rule is
+ * told of once.  `told` (may be NULL) is called at the end with the mappings
+ * whose names changed, if there are any.
+ */
+int ferry__rules_apply(const struct ferry_rules *r, struct ferry_document *doc,
+		       struct ferry_value *const *weights, size_t n,
+		       ferry__on_renamed told, void *ctx,
+		       struct ferry_findings *out, struct ferry_error *err);
+
 /* follow.c: module paths in the state of the weights object. */
+bool ferry__names_changed(const struct ferry__names *names);
 int ferry__follow(const struct ferry__names *names, struct ferry_document *doc,
 		  struct ferry_value *weights, struct ferry_error *err);
 

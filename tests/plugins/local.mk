@@ -20,6 +20,7 @@ check_LTLIBRARIES += \
 	tests/plugins/mock_major.la \
 	tests/plugins/mock_minor.la \
 	tests/plugins/mock_name.la \
+	tests/plugins/mock_names.la \
 	tests/plugins/mock_no_probe.la \
 	tests/plugins/mock_no_symbol.la \
 	tests/plugins/mock_no_work.la \
@@ -81,6 +82,10 @@ tests_plugins_mock_minor_la_LIBADD = core/libferry.la
 tests_plugins_mock_name_la_SOURCES = tests/plugins/mock_name.c tests/plugins/mock.h
 tests_plugins_mock_name_la_LDFLAGS = $(MOCK_LDFLAGS)
 tests_plugins_mock_name_la_LIBADD = core/libferry.la
+
+tests_plugins_mock_names_la_SOURCES = tests/plugins/mock_names.c tests/plugins/mock.h
+tests_plugins_mock_names_la_LDFLAGS = $(MOCK_LDFLAGS)
+tests_plugins_mock_names_la_LIBADD = core/libferry.la
 
 tests_plugins_mock_no_probe_la_SOURCES = tests/plugins/mock_no_probe.c tests/plugins/mock.h
 tests_plugins_mock_no_probe_la_LDFLAGS = $(MOCK_LDFLAGS)

@@ -257,6 +257,33 @@ static void add_args(struct maker *m, struct ferry_value *items)
 	set(m, items, "args", object(m, "argparse", "Namespace", NULL));
 }
 
+static struct ferry_value *name_list(struct maker *m)
+{
+	static const char *const names[] = { "b.w", "a.w", "c.w" };
+	struct ferry_value *list = check(m, ferry_sequence(m->store,
+							   FERRY_LIST, 3));
+
+	for (size_t i = 0; i < 3; i++)
+		if (ferry_list_add(m->store, list,
+				   check(m, ferry_cstring(m->store, names[i]))))
+			m->failed = true;
+	return list;
+}
+
+/* Two models, whose weights have the same names. */
+static struct ferry_value *models(struct maker *m)
+{
+	struct ferry_value *root = dict(m), *first = dict(m), *second = dict(m);
+
+	set(m, first, "a.w", row(m, numbers(m, 0, 2), 0, 2));
+	set(m, first, "b.w", row(m, numbers(m, 2, 2), 0, 2));
+	set(m, second, "a.w", row(m, numbers(m, 4, 2), 0, 2));
+	set(m, root, "first", first);
+	set(m, root, "second", second);
+	set(m, root, "names", name_list(m));
+	return root;
+}
+
 /* Plain weights with something else about them. */
 static struct ferry_value *make_variant(struct maker *m, const char *word)
 {
@@ -300,6 +327,8 @@ static struct ferry_value *make_small(struct maker *m, const char *word)
 		return twice(m);
 	if (!strcmp(word, "optimizer"))
 		return ferry_dict_get(checkpoint(m), "optimizer");
+	if (!strcmp(word, "models"))
+		return models(m);
 	if (!strcmp(word, "nested"))
 		return around(m, "model",
 			      around(m, "state_dict", weights(m, false)));

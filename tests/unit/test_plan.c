@@ -8,7 +8,7 @@
 static void enter(void)
 {
 	static const char *const plugins[] = {
-		"mock_chain", "mock_tree", "statedict", NULL
+		"mock_chain", "mock_names", "mock_tree", "statedict", NULL
 	};
 
 	enter_with(plugins);
@@ -21,6 +21,7 @@ static void enter(void)
 	put("checkpoint", "TREE checkpoint");
 	put("module", "TREE module");
 	put("odd", "TREE odd");
+	put("models", "TREE models");
 }
 
 TestSuite(plan, .init = enter, .fini = leave);
@@ -376,6 +377,53 @@ Test(plan, edits_act_on_the_weights_wherever_they_are)
 		   "state_dict.a.bias float64 8 9\n"
 		   "optimizer.state.exp_avg float32 32 33 34 35 36 37 38 39 40 "
 		   "41\n");
+}
+
+static void name_is(const struct ferry_plan *p, uint32_t i, const char *text)
+{
+	const struct ferry_value *names =
+		ferry_dict_get(ferry_plan_document(p)->root, "names");
+	const struct ferry_value *name = names->u.list.items[i];
+
+	if (!text)
+		cr_assert_eq(name->kind, FERRY_NONE);
+	else
+		cr_assert_str_eq(name->u.s.data, text);
+}
+
+Test(plan, rules_act_on_each_model_and_its_names_follow)
+{
+	static const struct ferry_edit edits[] = {
+		{ FERRY_EDIT_DROP, "^b", NULL },
+		{ FERRY_EDIT_RENAME, "^a", "z" },
+	};
+	struct ferry_job job = JOB("models", "out.dump", .edits = edits,
+				   .n_edits = 2);
+	struct ferry_plan *p = plan(&job);
+
+	cr_assert(has_step(p, "handle", "rules"));
+	name_is(p, 0, NULL);
+	name_is(p, 1, "z.w");
+	name_is(p, 2, "c.w");
+	cr_assert(has_finding(p, FERRY_NOTE, "renamed", "2 of 2 names renamed"));
+	cr_assert(has_finding(p, FERRY_NOTE, "followed",
+			      "names followed 2 models"));
+	run(p);
+	content_is("out.dump", "DUMP\nfirst.z.w float32 0 1\n"
+		   "second.z.w float32 4 5\n");
+}
+
+Test(plan, nothing_follows_where_no_name_changed)
+{
+	static const struct ferry_edit edits[] = {
+		{ FERRY_EDIT_CAST, "bfloat16", NULL },
+	};
+	struct ferry_job job = JOB("models", "out.dump", .edits = edits,
+				   .n_edits = 1);
+	struct ferry_plan *p = plan(&job);
+
+	cr_assert(!has_finding(p, FERRY_NOTE, "followed", ""));
+	cr_assert(has_finding(p, FERRY_NOTE, "cast", "3 of 3 names cast"));
 }
 
 Test(plan, edits_of_modules_wait_for_their_names)

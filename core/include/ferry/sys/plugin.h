@@ -177,6 +177,19 @@ struct ferry_match {
 	char reason[160];	/* "dict of 12 tensors and nothing else" */
 };
 
+/* What became of a name: not terminated; `is` is NULL when it was dropped. */
+struct ferry_renamed {
+	const char *was, *is;
+	size_t n_was, n_is;
+};
+
+/* All n names that a mapping had, in their order. */
+struct ferry_renaming {
+	struct ferry_value *weights;
+	const struct ferry_renamed *names;
+	size_t n;
+};
+
 struct ferry_artifact_type {
 	size_t struct_size;
 	const char *name;	/* "state-dict", "caiman/training" */
@@ -216,6 +229,24 @@ struct ferry_artifact_type {
 		       struct ferry_findings *findings,
 		       struct ferry_error *err);
 	const struct ferry_option_spec *average_options;
+	/*
+	 * The mappings of names that rules of handling act on, each by itself,
+	 * where that is not the one of `weights`: a LIST, empty when there is
+	 * none.  A document of several models has one for each; one that is no
+	 * value inside doc is made in doc's store, for `renamed` to take over
+	 * what became of it.  Optional.
+	 */
+	int (*handled)(struct ferry_document *doc, struct ferry_value **out,
+		       struct ferry_error *err);
+	/*
+	 * Rules changed names of n of the mappings that `handled` (or
+	 * `weights`) gave, at least one: what else in doc goes by them
+	 * follows, in place, and is told by NOTEs.  Called once, after all
+	 * rules.  Optional.
+	 */
+	int (*renamed)(struct ferry_document *doc,
+		       const struct ferry_renaming *changes, size_t n,
+		       struct ferry_findings *out, struct ferry_error *err);
 };
 
 /* ---- conversions ---------------------------------------------------------- */
