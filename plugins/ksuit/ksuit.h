@@ -206,6 +206,27 @@ int previous_optimizer(const struct ferry_conversion_args *args,
 		       struct ferry_value *root, struct ferry_value **out,
 		       struct ferry_error *err);
 
+/* The names in an optimizer's file, name to index; each must be text, and
+ * stand there once. */
+int optimizer_names(struct ferry_store *store, struct ferry_value *names,
+		    struct ordered *o, struct ferry_error *err);
+/* An optimizer with other names, a mapping as param_idx_to_name is: parameters
+ * that have none any more go, with their states.  FERRY_NOMEM or 0. */
+int optimizer_with_names(struct ferry_store *store, struct ferry_value *root,
+			 struct ferry_value *names, struct ferry_value **out);
+
+/* ---- follow.c: what rules of handling act on, and what follows ----------------- */
+
+int names_handled(struct ferry_document *doc, struct ferry_value **out,
+		  struct ferry_error *err);
+int optimizer_renamed(struct ferry_document *doc,
+		      const struct ferry_renaming *changes, size_t n,
+		      struct ferry_findings *out, struct ferry_error *err);
+int run_handled(struct ferry_document *doc, struct ferry_value **out,
+		struct ferry_error *err);
+int run_renamed(struct ferry_document *doc, const struct ferry_renaming *changes,
+		size_t n, struct ferry_findings *out, struct ferry_error *err);
+
 /* ---- upgrade.c, trainer.c ------------------------------------------------------ */
 
 extern const struct ferry_option_spec upgrade_options[];

@@ -289,8 +289,7 @@ int previous_model(const struct ferry_conversion_args *args,
 	return rc;
 }
 
-/* An optimizer's names, as weights: name to index. */
-static int names_of(struct ferry_store *store, struct ferry_value *names,
+int optimizer_names(struct ferry_store *store, struct ferry_value *names,
 		    struct ordered *o, struct ferry_error *err)
 {
 	const struct ferry_value *items = ferry_value_items(names);
@@ -403,11 +402,10 @@ static struct ferry_value *keep_groups(struct ferry_store *store,
 	return made;
 }
 
-/* State, groups and names of the parameters that still have a name. */
-static int keep_named(struct ferry_store *store, struct ferry_value *root,
-		      struct ferry_value *was, struct ferry_value *names,
-		      struct ferry_value **out)
+int optimizer_with_names(struct ferry_store *store, struct ferry_value *root,
+			 struct ferry_value *names, struct ferry_value **out)
 {
+	struct ferry_value *was = field(root, "param_idx_to_name");
 	struct ferry_value *state = field(root, "state");
 	struct ferry_value *groups = field(root, "param_groups");
 	struct ferry_value *of = ferry_value_items(was);
@@ -435,12 +433,12 @@ int previous_optimizer(const struct ferry_conversion_args *args,
 				  "'param_groups'");
 	if (!was || !ferry_value_items(was))
 		return 0;
-	rc = names_of(args->store, was, &o, err);
+	rc = optimizer_names(args->store, was, &o, err);
 	if (!rc)
 		rc = previous_apply(&o, args->options, NULL, false,
 				    args->findings);
 	if (!rc && (names_left(args->store, was, &o, &names) ||
-		    keep_named(args->store, root, was, names, out)))
+		    optimizer_with_names(args->store, root, names, out)))
 		rc = ferry_fail_nomem(err, "an optimizer");
 	ordered_release(&o);
 	return rc;

@@ -232,4 +232,6 @@ const struct ferry_artifact_type run_type = {
 	.describe = describe,
 	.check = check,
 	.weights = weights,
+	.handled = run_handled,
+	.renamed = run_renamed,
 };

@@ -131,6 +131,8 @@ static const struct ferry_artifact_type optimizer = {
 	.recognise = as_optimizer,
 	.describe = ksuit_describe,
 	.check = ksuit_check,
+	.handled = names_handled,
+	.renamed = optimizer_renamed,
 };
 
 static const struct ferry_artifact_type trainer = {
@@ -141,6 +143,7 @@ static const struct ferry_artifact_type trainer = {
 	.recognise = as_trainer,
 	.describe = ksuit_describe,
 	.check = ksuit_check,
+	.handled = names_handled,
 };
 
 const struct ferry_artifact_type *const ksuit_types[] = {

@@ -209,6 +209,30 @@ out 'lin.weight'
 no_out 'proj.weight'
 run inspect --tensors renamed/train/checkpoints/autoencoder.encoder_cp=latest_model.th
 out 'lin.weight'
+# Rules act on each model, and optimizers follow, as with the settings.
+run convert latest ruled/ --rename '^proj=>lin' --verify
+status 0
+err "rule rename '^proj' => 'lin'"
+err 'autoencoder.encoder_cp=latest_optim.th: names of 2 parameters of the optimizer follow'
+for name in autoencoder.encoder_cp=latest_optim.th autoencoder.decoder_cp=latest_optim.th \
+	autoencoder_cp=latest_trainer.th; do
+	run diff "ruled/train/checkpoints/$name" "renamed/train/checkpoints/$name"
+	status 0
+done
+run convert latest less/ --drop '^norm' --verify
+status 0
+err 'autoencoder.encoder_cp=latest_optim.th: 2 parameters leave the optimizer, with their states'
+run verify less
+status 0
+run convert latest/train/checkpoints/autoencoder.encoder_cp=latest_optim.th alone.th --rename '^proj=>lin'
+status 0
+run diff alone.th renamed/train/checkpoints/autoencoder.encoder_cp=latest_optim.th
+status 0
+run convert latest joined.safetensors --to state-dict --rename '^encoder\.=>e.'
+status 0
+run inspect --tensors joined.safetensors
+out 'e.proj.weight'
+
 run convert latest no/ --set keys-to-remove=head.bias
 status 1
 err "keys-to-remove: 'head.bias' is no name of the weights"

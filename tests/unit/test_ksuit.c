@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <criterion/criterion.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -756,6 +757,121 @@ Test(ksuit_files, an_optimizer_follows_the_names)
 	cr_expect_eq(at("param_groups.0.params")->u.list.n, 1);
 	cr_expect_eq(at("param_groups.1.params")->u.list.n, 2);
 	cr_expect_eq(ferry_plan_refused(plan), 0);
+}
+
+TestSuite(ksuit_rules, .init = open_session, .fini = close_session);
+
+static int plan_edits(const char *file, const char *setting,
+		      const struct ferry_edit *edits, size_t n)
+{
+	const char *input = corpus(file);
+	struct ferry_job job = {
+		.inputs = &input, .n_inputs = 1, .output = "out/",
+		.settings = &setting, .n_settings = setting != NULL,
+		.edits = edits, .n_edits = n,
+	};
+
+	return ferry_plan_new(&plan, session, &job, &err);
+}
+
+static const struct ferry_edit edits[] = {
+	{ FERRY_EDIT_RENAME, "^proj", "lin" },
+	{ FERRY_EDIT_DROP, "^norm\\.weight", NULL },
+};
+
+/* A value of a file of the run. */
+static struct ferry_value *of_file(const char *file, const char *key)
+{
+	struct ferry_value *stages = at("stages");
+	struct ferry_value *stage = ferry_dict_get(stages, "train");
+
+	cr_assert_not_null(ferry_dict_get(stage, file), "%s", file);
+	return field(ferry_dict_get(stage, file), key);
+}
+
+Test(ksuit_rules, optimizers_of_a_run_follow_rules)
+{
+	struct ferry_value *names, *weights;
+
+	cr_assert_eq(plan_edits("run/2026-02-01_ab12c", "tag=latest", edits,
+				2), 0, "%s", err.text);
+	for (size_t i = 0; i < 2; i++) {
+		names = of_file(i ? "autoencoder.decoder_cp=latest_optim.th" :
+				"autoencoder.encoder_cp=latest_optim.th",
+				"param_idx_to_name");
+		cr_assert_eq(names->u.dict.n, 3);
+		for (uint32_t k = 0; k < 3; k++)
+			cr_expect(!ferry_value_is(names->u.dict.pairs[k].value,
+						  "proj.weight"));
+		weights = of_file(i ? "autoencoder.decoder_cp=latest_model.th" :
+				  "autoencoder.encoder_cp=latest_model.th",
+				  "state_dict");
+		weights = ferry_value_items(weights);
+		cr_expect_not_null(ferry_dict_get(weights, "lin.weight"));
+		cr_expect_null(ferry_dict_get(weights, "norm.weight"));
+		for (uint32_t k = 0; k < 3; k++)
+			cr_expect_not_null(ferry_dict_find(
+				weights, names->u.dict.pairs[k].value));
+	}
+	weights = of_file("autoencoder.encoder_cp=latest_ema=0.99_model.th",
+			  "state_dict");
+	cr_expect_not_null(ferry_dict_get(ferry_value_items(weights),
+					  "lin.weight"));
+	cr_expect_eq(of_file("autoencoder.encoder_cp=latest_optim.th",
+			     "state")->u.dict.n, 3);
+}
+
+Test(ksuit_rules, an_optimizer_alone_follows_rules)
+{
+	cr_assert_eq(plan_edits("models/encoder_cp=" TAG "_optim.th", NULL,
+				edits, 2), 0, "%s", err.text);
+	cr_assert_eq(at("param_idx_to_name")->u.dict.n, 3);
+	cr_expect(ferry_value_is(at("param_idx_to_name.0"), "lin.weight"));
+	cr_expect(ferry_value_is(at("param_idx_to_name.2"), "lin.bias"));
+	cr_expect_eq(at("state")->u.dict.n, 3);
+	cr_expect_eq(at("param_groups.0.params")->u.list.n, 1);
+	cr_expect_eq(ferry_plan_refused(plan), 0);
+}
+
+Test(ksuit_rules, a_trainer_has_no_names_for_rules)
+{
+	cr_assert_eq(plan_edits("trainers/T1_cp=" TAG "_trainer.th", NULL,
+				edits, 2), FERRY_UNSUPPORTED);
+	cr_expect(strstr(err.text, "this 'ksuit/trainer' has no names for "
+			 "rules to act on"), "%s", err.text);
+}
+
+/* A locale whose decimal point is a comma, made for the test. */
+static bool enter_comma_locale(void)
+{
+	char dir[] = "/tmp/ferry-locale-XXXXXX", command[160];
+	bool made;
+
+	cr_assert_not_null(mkdtemp(dir));
+	snprintf(command, sizeof(command), "localedef -i de_DE -f "
+		 "ISO-8859-1 %s/de_DE >%s/log 2>&1", dir, dir);
+	made = system(command) == 0;
+	setenv("LOCPATH", dir, 1);
+	made = made && setlocale(LC_NUMERIC, "de_DE");
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	cr_assert_eq(system(command), 0);
+	return made && *localeconv()->decimal_point == ',';
+}
+
+Test(ksuit_rules, factors_are_read_under_any_locale)
+{
+	const char *input = corpus("models/encoder_cp=" TAG "_model.th");
+	const char *setting = "ema=0.75";
+	struct ferry_job job = {
+		.inputs = &input, .n_inputs = 1, .output = "out.th",
+		.settings = &setting, .n_settings = 1, .to = "ksuit/ema",
+	};
+
+	if (!enter_comma_locale())
+		cr_skip_test("no locale with a decimal comma can be made here");
+	cr_assert_eq(ferry_plan_new(&plan, session, &job, &err), 0, "%s",
+		     err.text);
+	cr_expect_eq(at("ema")->u.f, 0.75);
 }
 
 static size_t violations(const char *file, const char *code)
