@@ -6,6 +6,8 @@ cli_ferry_SOURCES = \
 	cli/average.c \
 	cli/carry.c \
 	cli/carry.h \
+	cli/cluster.c \
+	cli/cluster.h \
 	cli/compare.c \
 	cli/compare.h \
 	cli/contents.c \
@@ -14,6 +16,8 @@ cli_ferry_SOURCES = \
 	cli/conversions.c \
 	cli/convert.c \
 	cli/diff.c \
+	cli/draft.c \
+	cli/draft.h \
 	cli/element.c \
 	cli/element.h \
 	cli/expect.c \
@@ -30,6 +34,7 @@ cli_ferry_SOURCES = \
 	cli/json_out.h \
 	cli/known.c \
 	cli/known.h \
+	cli/kubernetes.c \
 	cli/likeness.c \
 	cli/likeness.h \
 	cli/losses.c \
@@ -44,6 +49,8 @@ cli_ferry_SOURCES = \
 	cli/outline.h \
 	cli/overview.c \
 	cli/overview.h \
+	cli/page.c \
+	cli/page.h \
 	cli/pairs.c \
 	cli/pairs.h \
 	cli/plan.c \
@@ -57,6 +64,7 @@ cli_ferry_SOURCES = \
 	cli/scan.c \
 	cli/session.c \
 	cli/session.h \
+	cli/slurm.c \
 	cli/stats.c \
 	cli/stats.h \
 	cli/survey.c \
@@ -77,6 +85,8 @@ cli_ferry_SOURCES = \
 	cli/visited.c \
 	cli/visited.h \
 	cli/weights.c \
+	cli/workload.c \
+	cli/workload.h \
 	$(NULL)
 cli_ferry_CFLAGS = \
 	$(AM_CFLAGS) \
@@ -90,6 +100,19 @@ cli_ferry_LDADD = \
 	$(JANSSON_LIBS) \
 	-lm \
 	$(NULL)
+
+# A page is kept as HTML and built in as its lines.
+nodist_cli_ferry_SOURCES = cli/page_html.h
+BUILT_SOURCES += cli/page_html.h
+CLEANFILES += cli/page_html.h
+EXTRA_DIST += cli/page.html
+
+cli/page_html.h: cli/page.html
+	$(AM_V_GEN)$(MKDIR_P) cli && \
+	{ echo 'static const char *const cli_page_html[] = {'; \
+	  sed -e 's/[\"]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' \
+		'$(top_srcdir)/cli/page.html'; \
+	  echo 'NULL };'; } >$@.tmp && mv $@.tmp $@
 
 # Installed under the command's name, which is how it is found.
 bashcomp_DATA += cli/completion/ferry

@@ -3,6 +3,7 @@ CLI_TESTS += \
 	tests/cli/audiocraft.sh \
 	tests/cli/bad_input.sh \
 	tests/cli/caiman.sh \
+	tests/cli/cluster.sh \
 	tests/cli/compare.sh \
 	tests/cli/convert.sh \
 	tests/cli/directory.sh \
@@ -15,6 +16,7 @@ CLI_TESTS += \
 	tests/cli/ksuit.sh \
 	tests/cli/linnaeus.sh \
 	tests/cli/losses.sh \
+	tests/cli/page.sh \
 	tests/cli/raw.sh \
 	tests/cli/scan.sh \
 	tests/cli/torch.sh \
@@ -25,6 +27,28 @@ check_PROGRAMS += tests/cli/json_value
 tests_cli_json_value_SOURCES = tests/cli/json_value.c
 tests_cli_json_value_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_cli_json_value_LDADD = $(JANSSON_LIBS)
+
+# Parts of the command, by themselves.
+check_PROGRAMS += tests/cli/jobs
+tests_cli_jobs_SOURCES = \
+	cli/argument.c \
+	cli/cluster.c \
+	cli/draft.c \
+	cli/json_out.c \
+	cli/kubernetes.c \
+	cli/memory.c \
+	cli/page.c \
+	cli/report.c \
+	cli/scalar.c \
+	cli/slurm.c \
+	cli/text.c \
+	cli/visited.c \
+	cli/workload.c \
+	tests/cli/jobs.c \
+	$(NULL)
+nodist_tests_cli_jobs_SOURCES = cli/page_html.h
+tests_cli_jobs_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_cli_jobs_LDADD = core/libferry.la $(JANSSON_LIBS) -lm
 
 EXTRA_DIST += \
 	$(CLI_TESTS) \
