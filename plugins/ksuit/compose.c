@@ -16,15 +16,23 @@ static const char *const common[] = {
 	"state_dict", "checkpoint_tag", "training_iteration", "run_id", "ema",
 };
 
-static bool is_common(struct slice key)
+/* Files share nothing: each has a mapping of its own. */
+static struct ferry_value *own_copy(struct ferry_store *store,
+				    struct ferry_value *v)
 {
-	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
-		if (slice_is(key, slice_of(common[i])))
-			return true;
-	return false;
+	struct ferry_value *copy;
+
+	if (v->kind != FERRY_DICT)
+		return v;
+	copy = ferry_dict(store, v->u.dict.n);
+	for (uint32_t i = 0; copy && i < v->u.dict.n; i++)
+		if (ferry_dict_set(store, copy, v->u.dict.pairs[i].key,
+				   v->u.dict.pairs[i].value))
+			return NULL;
+	return copy;
 }
 
-/* What the files share, in their order: all but the weights. */
+/* What the files have in common, in their order: all but the weights. */
 static int set_common(struct ferry_store *store, struct ferry_value *from,
 		      struct ferry_value *weights, struct ferry_value *to)
 {
@@ -33,8 +41,11 @@ static int set_common(struct ferry_store *store, struct ferry_value *from,
 
 	for (size_t i = 1; i < sizeof(common) / sizeof(*common) && !rc; i++) {
 		v = field(from, common[i]);
-		if (v)
-			rc = ferry_dict_set_str(store, to, common[i], v);
+		if (!v)
+			continue;
+		v = own_copy(store, v);
+		rc = v ? ferry_dict_set_str(store, to, common[i], v) :
+		     FERRY_NOMEM;
 	}
 	return rc;
 }
@@ -43,6 +54,7 @@ static int set_common(struct ferry_store *store, struct ferry_value *from,
 
 struct composing {
 	struct ferry_store *store;
+	struct ferry_value *first;	/* the file whose common values stay */
 	struct ferry_value *weights;	/* DICT */
 	struct ferry_value *metadata;	/* DICT, of "_metadata" */
 	struct ferry_value *submodels;
@@ -87,6 +99,36 @@ static int add_prefixed(struct composing *c, const struct ferry_value *from,
 	return rc ? ferry_fail_nomem(c->err, "weights") : 0;
 }
 
+/* 1, 0, or an error. */
+static int is_same(struct composing *c, struct ferry_value *a,
+		   struct ferry_value *b)
+{
+	struct ferry_document x = { .store = c->store, .root = a };
+	struct ferry_document y = { .store = c->store, .root = b };
+	struct ferry_compare how = { .data = true, .most = 1 };
+	struct ferry_findings *ignored;
+	int rc;
+
+	if (!b || a == b)
+		return a == b;
+	rc = ferry_findings_new(&ignored, c->err);
+	if (rc)
+		return rc;
+	rc = ferry_document_compare(&x, &y, &how, ignored, c->err);
+	ferry_findings_free(ignored);
+	return rc;
+}
+
+/* What the first file has too stands once, for all. */
+static int is_shared(struct composing *c, struct slice key,
+		     struct ferry_value *v)
+{
+	for (size_t i = 1; i < sizeof(common) / sizeof(*common); i++)
+		if (slice_is(key, slice_of(common[i])))
+			return is_same(c, v, field(c->first, common[i]));
+	return slice_is(key, slice_of(common[0]));
+}
+
 static int keep_own(struct composing *c, struct ferry_value *root,
 		    struct slice prefix)
 {
@@ -96,11 +138,16 @@ static int keep_own(struct composing *c, struct ferry_value *root,
 	enum spelling spelling;
 	struct slice text;
 	char *name;
-	int rc = own && key ? 0 : FERRY_NOMEM;
+	int rc = own && key ? 0 : FERRY_NOMEM, shared;
 
 	for (uint32_t i = 0; i < items->u.dict.n && !rc; i++) {
 		text = key_text(items->u.dict.pairs[i].key, &spelling);
-		if (!text.p || is_common(text))
+		if (!text.p)
+			continue;
+		shared = is_shared(c, text, items->u.dict.pairs[i].value);
+		if (shared < 0)
+			return shared;
+		if (shared)
 			continue;
 		name = ferry_store_strndup(c->store, text.p, text.n);
 		rc = name ? ferry_dict_set_str(c->store, own, name,
@@ -186,7 +233,7 @@ static int compose(const struct ferry_conversion_args *args,
 		   const struct run_files *files, struct ferry_error *err)
 {
 	struct composing c = {
-		args->store, ferry_dict(args->store, 0),
+		args->store, files->items[0].root, ferry_dict(args->store, 0),
 		ferry_dict(args->store, 0), ferry_dict(args->store, 0), err,
 	};
 	struct ferry_value *out = ferry_dict(args->store, 0), *weights;

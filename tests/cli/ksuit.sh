@@ -238,11 +238,28 @@ status 1
 err "keys-to-remove: 'head.bias' is no name of the weights"
 absent no
 
-run convert composed.th apart/ --to ksuit/run --set name=autoencoder --set stage=train
+run convert composed.th apart/ --to ksuit/run --set name=autoencoder --set stage=train --verify
 status 0
 for leaf in encoder decoder; do
 	name=train/checkpoints/autoencoder.${leaf}_cp=${tag}_model.th
 	run diff --strict "apart/$name" "$run_dir/$name"
+	status 0
+done
+# What one part has otherwise than the others is kept for it.
+mkdir -p mixed/train/checkpoints
+cp "$run_dir/train/checkpoints/autoencoder.encoder_cp=${tag}_model.th" mixed/train/checkpoints
+run convert "$run_dir/train/checkpoints/autoencoder.decoder_cp=${tag}_model.th" w.pt --to state-dict
+status 0
+run convert w.pt "mixed/train/checkpoints/autoencoder.decoder_cp=${tag}_model.th" --to ksuit/model \
+	--set tag=$tag --set iteration=E9_U180_S720 --set run-id=2026-01-01_zzzzz
+status 0
+run convert mixed mixed.th --to ksuit/model
+status 0
+run convert mixed.th unmixed/ --to ksuit/run --set name=autoencoder --set stage=train --verify
+status 0
+for leaf in encoder decoder; do
+	name=train/checkpoints/autoencoder.${leaf}_cp=${tag}_model.th
+	run diff "unmixed/$name" "mixed/$name"
 	status 0
 done
 run convert composed.th no/ --to ksuit/run --set name=autoencoder --set submodels=encoder
