@@ -98,6 +98,21 @@ static int name_output(struct cli *c, struct cli_job *j)
 	return CLI_MISUSED;
 }
 
+static int plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	int status;
+
+	if (!ferry_plan_new(out, c->session, &j->job, &err)) {
+		cli_note_unmet_losses(c, &j->job, *out);
+		return CLI_DONE;
+	}
+	status = cli_failed_by(c, is_about(&err, j->job.output) ? NULL :
+			       j->job.inputs[0], &err, j->job.found);
+	hint_at_mixup(c, &j->job);
+	return status;
+}
+
 int cli_plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out)
 {
 	struct ferry_error err = FERRY_ERROR_INIT;
@@ -107,13 +122,11 @@ int cli_plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out)
 		status = name_output(c, j);
 	if (status)
 		return status;
-	if (!ferry_plan_new(out, c->session, &j->job, &err)) {
-		cli_note_unmet_losses(c, &j->job, *out);
-		return CLI_DONE;
-	}
-	status = cli_failed(c, is_about(&err, j->job.output) ? NULL :
-			    j->job.inputs[0], &err);
-	hint_at_mixup(c, &j->job);
+	if (ferry_findings_new(&j->job.found, &err))
+		return cli_failed(c, NULL, &err);
+	status = plan_job(c, j, out);
+	ferry_findings_free(j->job.found);
+	j->job.found = NULL;
 	return status;
 }
 

@@ -391,7 +391,8 @@ void cli_json_print_line(json_t *json)
 	print(json, JSON_COMPACT);
 }
 
-void cli_json_error(const char *file, const struct ferry_error *err)
+void cli_json_error(const char *file, const struct ferry_error *err,
+		    const struct ferry_findings *found)
 {
 	json_t *json = sure(json_object()), *what = sure(json_object());
 
@@ -404,5 +405,8 @@ void cli_json_error(const char *file, const struct ferry_error *err)
 		cli_json_set(what, "offset", cli_json_uint(err->offset));
 	cli_json_set(what, "text", cli_json_text(err->text));
 	cli_json_set(json, "error", what);
+	if (found && ferry_findings_count(found))
+		cli_json_set(json, "findings",
+			     cli_json_findings(found, FERRY_NOTE));
 	cli_json_print_line(json);
 }

@@ -38,7 +38,9 @@ json_t *cli_json_findings(const struct ferry_findings *f,
 void cli_json_print(json_t *json);
 void cli_json_print_line(json_t *json);
 
-/* {"file", "error": {"code", "origin", "offset", "text"}} on one line. */
-void cli_json_error(const char *file, const struct ferry_error *err);
+/* {"file", "error": {"code", "origin", "offset", "text"}, "findings"} on one
+ * line, the last where there are any. */
+void cli_json_error(const char *file, const struct ferry_error *err,
+		    const struct ferry_findings *found);
 
 #endif

@@ -71,8 +71,26 @@ static bool begins_with(const char *text, const char *file)
 	return file && !strncmp(text, file, strlen(file));
 }
 
+/* Findings but for those that the error tells already. */
+static void put_found(const struct cli *c, const struct ferry_findings *found,
+		      const struct ferry_error *err)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; found && (f = ferry_findings_get(found, i)); i++)
+		if (!strstr(err->text, f->path) || !strstr(err->text, f->text))
+			cli_warn(c, NULL, f);
+}
+
 int cli_failed(const struct cli *c, const char *file,
 	       const struct ferry_error *err)
+{
+	return cli_failed_by(c, file, err, NULL);
+}
+
+int cli_failed_by(const struct cli *c, const char *file,
+		  const struct ferry_error *err,
+		  const struct ferry_findings *found)
 {
 	const char *hint = hint_for(err);
 
@@ -89,8 +107,9 @@ int cli_failed(const struct cli *c, const char *file,
 	fputc('\n', stderr);
 	if (hint)
 		fprintf(stderr, "hint: %s\n", hint);
+	put_found(c, found, err);
 	if (c->json)
-		cli_json_error(file, err);
+		cli_json_error(file, err, found);
 	return (int)cli_status(err);
 }
 

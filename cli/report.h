@@ -28,6 +28,10 @@ enum cli_status cli_status(const struct ferry_error *err);
  */
 int cli_failed(const struct cli *c, const char *file,
 	       const struct ferry_error *err);
+/* The same, then what was found on the way; found may be NULL. */
+int cli_failed_by(const struct cli *c, const char *file,
+		  const struct ferry_error *err,
+		  const struct ferry_findings *found);
 
 /* Print "ferry: warning: FILE: PATH: text (at byte N)"; nothing with -q. */
 void cli_warn(const struct cli *c, const char *file,

@@ -160,6 +160,20 @@ int ferry__keep_made(struct ferry_plan *p, struct ferry_document *doc,
 	return 0;
 }
 
+/* The error stands, whether or not memory is left to say more. */
+static void tell_found(const struct ferry_plan *p,
+		       const struct ferry_findings *found)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; p->job.found && (f = ferry_findings_get(found, i));
+	     i++)
+		if (f->level == FERRY_VIOLATION &&
+		    ferry_findings_add(p->job.found, f->level, f->code,
+				       f->path, f->offset, "%s", f->text))
+			return;
+}
+
 int ferry__call_run(struct ferry__call *call, struct ferry_document **out,
 		    struct ferry_error *err)
 {
@@ -179,6 +193,8 @@ int ferry__call_run(struct ferry__call *call, struct ferry_document **out,
 	call->args.findings = doc->findings;
 	rc = ferry__callback_result(c->conversion->run(&call->args, err),
 				    "conversion", c->name, err);
+	if (rc)
+		tell_found(call->p, doc->findings);
 	if (!rc && !doc->root)
 		rc = ferry_fail(err, FERRY_PLUGIN, "plugin", FERRY_NO_OFFSET,
 				"conversion '%s' (plugin %s) gave no document; "

@@ -150,24 +150,34 @@ static int add_entries(struct averaging *a, struct ferry_value *from,
 	return 0;
 }
 
-static int mean_mapping(struct averaging *a, const char *key,
-			struct making *into)
+static int require_mappings(const struct averaging *a)
 {
-	struct ferry_value *items = ferry_dict(a->store, 64), *v;
-	const struct ferry_value *pairs;
-	int rc = items ? 0 : ferry_fail_nomem(a->err, "a mean");
+	const struct ferry_value *items;
+	struct ferry_value *v;
 
-	a->key = key;
-	for (size_t i = 0; i < a->n && !rc; i++) {
-		v = at(a->docs[i]->root, key);
-		pairs = v ? ferry_value_items(v) : NULL;
-		if (!pairs || !pairs->u.dict.n)
+	for (size_t i = 0; i < a->n; i++) {
+		v = at(a->docs[i]->root, a->key);
+		items = v ? ferry_value_items(v) : NULL;
+		if (!items || !items->u.dict.n)
 			return ferry_fail(a->err, FERRY_MALFORMED, "caiman",
 					  FERRY_NO_OFFSET, "checkpoint %zu of "
 					  "%zu has no %s: the mean needs it of "
-					  "all", i + 1, a->n, key);
-		rc = add_entries(a, v, items);
+					  "all", i + 1, a->n, a->key);
 	}
+	return 0;
+}
+
+static int mean_mapping(struct averaging *a, const char *key,
+			struct making *into)
+{
+	struct ferry_value *items = ferry_dict(a->store, 64);
+	int rc = items ? 0 : ferry_fail_nomem(a->err, "a mean");
+
+	a->key = key;
+	if (!rc)
+		rc = require_mappings(a);
+	for (size_t i = 0; i < a->n && !rc; i++)
+		rc = add_entries(a, at(a->docs[i]->root, key), items);
 	put(into, key, rc ? NULL : mapping_like(a->store,
 						at(a->docs[0]->root, key),
 						items));

@@ -17,6 +17,7 @@
 
 struct checkpoint {
 	struct ferry_document *doc;
+	uint64_t pieces;	/* of the embedded sentencepiece model */
 	struct report r;
 	struct releases all;
 	struct origin origin;
@@ -101,6 +102,17 @@ static void check_version(struct checkpoint *c)
 	if (v && (v->kind != FERRY_STRING || !v->u.s.nbytes))
 		violate(&c->r, "type", "version", "must be the number of a "
 			"release as text");
+	/* An older one is no fault: exporters lagged behind. */
+	for (size_t i = 0; v && i < c->all.n; i++)
+		if (c->all.items[i].version &&
+		    ferry_value_is(v, c->all.items[i].version)) {
+			if (i > c->origin.last->index)
+				violate(&c->r, "version", "version", "is %s, "
+					"but the keys are those of release %s",
+					c->all.items[i].version,
+					c->origin.release);
+			return;
+		}
 }
 
 static void check_melalpha(struct checkpoint *c)
@@ -113,8 +125,9 @@ static void check_melalpha(struct checkpoint *c)
 	if (!number(v, &value) || !isfinite(value))
 		violate(&c->r, "type", "melalpha", "must be a number");
 	else if (value != 0 && c->origin.first->melalpha_fixed)
-		violate(&c->r, "value", "melalpha", "must be 0.0 since release "
-			"1.9.0: it is %g", value);
+		violate(&c->r, "value", "melalpha", "must be 0.0 in a "
+			"checkpoint of release %s: it is %g",
+			c->origin.release, value);
 }
 
 static void check_binary(struct checkpoint *c, const struct ferry_value *binary,
@@ -174,7 +187,7 @@ static int check_pieces(struct checkpoint *c, struct ferry_value *weights)
 {
 	const struct ferry_value *v = at(c->doc->root, "sentpiece_model");
 	struct ferry_error own = FERRY_ERROR_INIT;
-	uint64_t pieces, classes = classes_of(weights);
+	uint64_t classes = classes_of(weights);
 	int rc;
 
 	if (!v)
@@ -185,7 +198,7 @@ static int check_pieces(struct checkpoint *c, struct ferry_value *weights)
 			ferry_kind_name(v->kind));
 		return 0;
 	}
-	rc = sentencepiece_count_in(v, &pieces, &own);
+	rc = sentencepiece_count_in(v, &c->pieces, &own);
 	if (rc == FERRY_MALFORMED || rc == FERRY_LIMIT) {
 		violate(&c->r, "sentencepiece", "sentpiece_model", "is no "
 			"sentencepiece model: %s", own.text);
@@ -194,20 +207,79 @@ static int check_pieces(struct checkpoint *c, struct ferry_value *weights)
 	if (rc)
 		return ferry_fail(c->err, rc, own.origin, own.offset, "%s",
 				  own.text);
-	if (!pieces)
+	if (!c->pieces)
 		violate(&c->r, "sentencepiece", "sentpiece_model",
 			"has no pieces");
-	else if (classes && classes != pieces + 1)
+	else if (classes && classes != c->pieces + 1)
 		violate(&c->r, "classes", "state_dict.joint_net.2.weight",
 			"has %" PRIu64 " classes, but sentpiece_model has %"
 			PRIu64 " pieces, so that there must be %" PRIu64,
-			classes, pieces, pieces + 1);
+			classes, c->pieces, c->pieces + 1);
 	return 0;
+}
+
+#define PREFIX_MAP "prefix_token_map"
+
+/* Values and names must be as the exporter's schema leaves them. */
+static void check_left(struct checkpoint *c, struct ferry_value *section,
+		       const struct ferry_value *left, const char *path)
+{
+	const struct ferry_value *items = ferry_value_items(section), *want;
+	const char *above = c->r.path;
+	char below[120];
+
+	c->r.path = path;
+	for (uint32_t i = 0; items && i < items->u.dict.n; i++) {
+		struct ferry_value *key = items->u.dict.pairs[i].key,
+				   *v = items->u.dict.pairs[i].value;
+
+		want = ferry_dict_find(left, key);
+		if (!want && ferry_value_is(key, PREFIX_MAP)) {
+			violate_key(&c->r, "unexpected", key, "must travel as "
+				    "raw_" PREFIX_MAP " of the checkpoint");
+		} else if (!want) {
+			violate_key(&c->r, "unexpected", key, "is of use in "
+				    "training only: no exporter leaves it");
+		} else if (want->kind == FERRY_DICT) {
+			snprintf(below, sizeof(below), "%s.%.*s", path,
+				 (int)key->u.s.nbytes, key->u.s.data);
+			check_left(c, v, want, below);
+		} else if (v->kind != want->kind) {
+			violate_key(&c->r, "type", key, "must be of kind %s: "
+				    "it is of kind %s",
+				    ferry_kind_name(want->kind),
+				    ferry_kind_name(v->kind));
+		}
+	}
+	c->r.path = above;
+}
+
+/* Sizes that no layer has; the schema sees only that they are integers. */
+static void check_dimensions(struct checkpoint *c, struct ferry_value *config)
+{
+	static const char *const paths[] = {
+		"input_val.filterbank_features.n_filt",
+		"input_val.frame_splicing.frame_stacking", "rnnt.in_feats",
+		"rnnt.enc_n_hid", "rnnt.enc_pre_rnn_layers",
+		"rnnt.enc_post_rnn_layers", "rnnt.enc_stack_time_factor",
+		"rnnt.pred_n_hid", "rnnt.pred_rnn_layers", "rnnt.joint_n_hid",
+		NULL
+	};
+	const struct ferry_value *v;
+	uint64_t size;
+
+	for (size_t i = 0; paths[i]; i++) {
+		v = ferry_value_at(config, paths[i]);
+		if (v && v->kind == FERRY_INT && !dimension(v, &size))
+			violate(&c->r, "size", paths[i], "must be from 1 to "
+				"%" PRIu32, UINT32_MAX);
+	}
 }
 
 static int check_rnnt_config(struct checkpoint *c, struct ferry_value *config)
 {
-	struct ferry_value *checked = config, *out;
+	bool whole = !strcmp(c->origin.first->config, "whole");
+	struct ferry_value *checked = config, *out = NULL;
 	int rc;
 
 	c->r.path = "rnnt_config";
@@ -216,11 +288,12 @@ static int check_rnnt_config(struct checkpoint *c, struct ferry_value *config)
 		rc = inference_config(c->doc->store,
 				      &c->all.items[c->all.n - 1], checked,
 				      &c->r, &out, c->err);
+	if (!rc && !whole && out)
+		check_left(c, config, out, "rnnt_config");
+	if (!rc)
+		check_dimensions(c, config);
 	if (!rc)
 		check_sizes(config, &c->r);
-	if (!rc && at(at(config, "rnnt"), "prefix_token_map"))
-		violate(&c->r, "unexpected", "rnnt.prefix_token_map", "must "
-			"travel as raw_prefix_token_map of the checkpoint");
 	c->r.path = "";
 	return rc;
 }
@@ -228,15 +301,15 @@ static int check_rnnt_config(struct checkpoint *c, struct ferry_value *config)
 static int check_sized(struct checkpoint *c, struct ferry_value *config,
 		       struct ferry_value *weights)
 {
+	uint64_t classes = classes_of(weights);
 	struct model model;
 	int rc;
 
-	if (!weights || !model_of(at(config, "rnnt"), &model) ||
-	    !classes_of(weights))
+	if (!weights || !model_of(at(config, "rnnt"), &model))
 		return 0;
 	c->r.path = "state_dict";
-	rc = check_model(c->doc, weights, &model, classes_of(weights), &c->r,
-			 c->err);
+	rc = check_model(c->doc, weights, &model,
+			 classes ? classes : c->pieces + 1, &c->r, c->err);
 	c->r.path = "";
 	return rc;
 }

@@ -66,7 +66,8 @@ static int require_input(struct export *x)
 	}
 	rc = check_input(x->args->store, x->config, "val", &r, x->err);
 	if (!rc && ferry_findings_count_level(r.findings, FERRY_VIOLATION))
-		rc = fail_violations(r.findings, "config", x->err);
+		rc = fail_violations(r.findings, "config",
+				     x->args->findings, x->err);
 	ferry_findings_free(r.findings);
 	return rc;
 }
@@ -120,7 +121,7 @@ static int gather(struct export *x)
 		rc = export_ngram(x);
 	if (!rc)
 		rc = release_config(x->args->store, x->release, x->config,
-				    &x->inference, x->err);
+				    &x->inference, x->args->findings, x->err);
 	if (!rc)
 		rc = require_keys(x);
 	return rc ? rc : require_variant(x->args, at(x->checkpoint,
@@ -250,7 +251,8 @@ static const struct ferry_option_spec options[] = {
 	{ "melalpha", NULL, "melalpha, of release 1.8 and before; default: "
 	  "0.001" },
 	{ "skip-ngram", "no", "write no n-gram" },
-	{ "ngram-path", NULL, "the n-gram, in the place of the config's" },
+	{ "ngram-path", NULL, "the n-gram or its directory, in the place of "
+	  "the config's" },
 	VARIANT_OPTIONS,
 	{ NULL }
 };

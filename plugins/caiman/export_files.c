@@ -152,32 +152,56 @@ static const char *suffix(const char *path)
 	return dot && dot != base ? dot : "";
 }
 
-/* ngram.binary of the config's directory, else ngram.arpa. */
+/* ngram.binary of a directory, else ngram.arpa: 1, 0 when it has neither, or
+ * an error. */
+static int look_in(const struct export *x, const char *dir, const char **out)
+{
+	static const char *const names[] = {
+		"ngram.binary", "ngram.arpa", NULL
+	};
+	const char *path;
+	int there = 0;
+
+	for (size_t i = 0; names[i] && !there; i++) {
+		path = join(x->args->store, dir, names[i]);
+		if (!path)
+			return ferry_fail_nomem(x->err, "a path");
+		there = ferry_args_exists(x->args, path, x->err);
+		if (there > 0)
+			*out = path;
+	}
+	return there;
+}
+
 static int look_up(const struct export *x, const char **out)
 {
-	static const char *const names[] = { "ngram.binary", "ngram.arpa" };
 	const struct ferry_value *v = at(at(x->config, "ngram"), "ngram_path");
-	const char *dir = text_of(x->args->store, v);
-	int there = 0;
+	const char *dir;
+	int there;
 
 	if (!v || v->kind != FERRY_STRING)
 		return fail_no_key(x, "ngram.ngram_path", ": give --set "
-				   "ngram-path=FILE or --set skip-ngram=yes");
-	for (size_t i = 0; i < 2 && dir; i++) {
-		*out = join(x->args->store, dir, names[i]);
-		there = *out ? ferry_args_exists(x->args, *out, x->err) : 0;
-		if (there)
-			return there < 0 ? there : 0;
-		if (!*out)
-			break;
-	}
-	if (!dir || !*out)
+				   "ngram-path=PATH or --set skip-ngram=yes");
+	dir = text_of(x->args->store, v);
+	if (!dir)
 		return ferry_fail_nomem(x->err, "a path");
+	there = look_in(x, dir, out);
+	if (there)
+		return there < 0 ? there : 0;
 	return ferry_fail(x->err, FERRY_NOTFOUND, "caiman", FERRY_NO_OFFSET,
 			  "directory %s (ngram_path of the config) has no "
 			  "ngram.binary and no ngram.arpa: say where it is "
 			  "with --map-path FROM=TO, give --with ngram=FILE, or "
 			  "do without with --set skip-ngram=yes", dir);
+}
+
+/* A file that is given as such, or the directory of one. */
+static int look_at(const struct export *x, const char **path)
+{
+	int there = strcmp(suffix(*path), ".binary") ?
+		    look_in(x, *path, path) : 0;
+
+	return there < 0 ? there : 0;
 }
 
 static int ngram_file(struct export *x, struct ferry_value **out)
@@ -189,6 +213,8 @@ static int ngram_file(struct export *x, struct ferry_value **out)
 		path = x->args->paths ? x->args->paths[ROLE_NGRAM] : path;
 	else if (!path || !*path)
 		rc = look_up(x, &path);
+	else
+		rc = look_at(x, &path);
 	if (rc)
 		return rc;
 	if (path && strcmp(suffix(path), ".binary"))

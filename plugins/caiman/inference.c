@@ -174,6 +174,8 @@ int inference_config(struct ferry_store *store, const struct release *release,
 	rc = schema_load(store, name, &s.classes, err);
 	if (!rc)
 		rc = read_section(&s, "root", config, 0, out);
+	if (rc <= 0)
+		*out = NULL;
 	if (rc >= 0 && r->failed)
 		return ferry_fail_nomem(err, "violations");
 	return rc < 0 ? rc : 0;
@@ -182,7 +184,7 @@ int inference_config(struct ferry_store *store, const struct release *release,
 static int strict_config(struct ferry_store *store,
 			 const struct release *release,
 			 struct ferry_value *config, struct ferry_value **out,
-			 struct ferry_error *err)
+			 struct ferry_findings *told, struct ferry_error *err)
 {
 	struct report r = { .path = "" };
 	char what[80];
@@ -193,21 +195,21 @@ static int strict_config(struct ferry_store *store,
 	rc = inference_config(store, release, config, &r, out, err);
 	snprintf(what, sizeof(what), "config for release %.20s", release->name);
 	if (!rc && ferry_findings_count_level(r.findings, FERRY_VIOLATION))
-		rc = fail_violations(r.findings, what, err);
+		rc = fail_violations(r.findings, what, told, err);
 	ferry_findings_free(r.findings);
 	return rc;
 }
 
 int release_config(struct ferry_store *store, const struct release *release,
 		   struct ferry_value *config, struct ferry_value **out,
-		   struct ferry_error *err)
+		   struct ferry_findings *told, struct ferry_error *err)
 {
 	*out = NULL;
 	if (!strcmp(release->config, "none"))
 		return 0;
 	if (!strcmp(release->config, "whole"))
 		return yaml_copy_sorted(store, config, out, err);
-	return strict_config(store, release, config, out, err);
+	return strict_config(store, release, config, out, told, err);
 }
 
 static struct ferry_value *copy_without(struct ferry_store *store,
@@ -257,7 +259,8 @@ static int run(const struct ferry_conversion_args *args,
 		rc = release_wanted(&all, args->options, &release, err);
 	if (!rc)
 		rc = release_config(args->store, release,
-				    args->inputs[0]->root, &out, err);
+				    args->inputs[0]->root, &out, args->findings,
+				    err);
 	if (!rc && !out)
 		rc = ferry_fail(err, FERRY_UNSUPPORTED, "caiman",
 				FERRY_NO_OFFSET, "release %s has no inference "

@@ -36,7 +36,8 @@ static int migrate_config(struct migration *m)
 			  "the config is left behind: it is of use in training "
 			  "only");
 	if (!rc)
-		rc = release_config(m->args->store, m->to, bare, &out, m->err);
+		rc = release_config(m->args->store, m->to, bare, &out,
+				    m->args->findings, m->err);
 	if (!rc)
 		put(&m->out, "rnnt_config", out);
 	return rc;

@@ -23,7 +23,7 @@ static int layers_fit(struct ferry_value *weights, const struct release *r)
 {
 	if (!has_layers(weights))
 		return -1;
-	return !strcmp(r->name, "1.4.0") || !strcmp(r->name, "1.5.0");
+	return r->lstm_layers;
 }
 
 bool has_layers(struct ferry_value *weights)

@@ -75,7 +75,7 @@ static int run_config(const struct ferry_conversion_args *args,
 		rc = without_joint_lr_factor(args->store, args->out->root,
 					     &config, err);
 	return rc ? rc : release_config(args->store, release, config,
-					&args->out->root, err);
+					&args->out->root, args->findings, err);
 }
 
 static int losses_config(const struct ferry_conversion_args *args,

@@ -114,6 +114,23 @@ static bool is_model(struct ferry_value *weights)
 	return false;
 }
 
+/* Of the keys that hardware checkpoints have, those that a training's has not
+ * (but for state_dict).  One that lost a key is still one: its check says so. */
+static unsigned hardware_keys(struct ferry_value *root)
+{
+	static const char *const keys[] = {
+		"state_dict", "melmeans", "melvars", "melalpha",
+		"sentpiece_model", "ngram", "rnnt_config", NULL
+	};
+	unsigned n = 0;
+
+	for (size_t i = 0; keys[i]; i++)
+		n += at(root, keys[i]) != NULL;
+	return n;
+}
+
+#define HARDWARE_KEYS_LEAST 4
+
 int recognise_training(struct ferry_document *doc, const char *file_name,
 		       struct ferry_match *out)
 {
@@ -122,7 +139,8 @@ int recognise_training(struct ferry_document *doc, const char *file_name,
 	};
 
 	(void)file_name;
-	if (!has_all(doc->root, keys) || at(doc->root, "melmeans") ||
+	if (!has_all(doc->root, keys) ||
+	    hardware_keys(doc->root) >= HARDWARE_KEYS_LEAST ||
 	    !is_model(at(doc->root, "state_dict")))
 		return 0;
 	if (at(doc->root, "ema_state_dict") || at(doc->root, "optimizer"))
@@ -140,8 +158,12 @@ int recognise_hardware(struct ferry_document *doc, const char *file_name,
 	};
 
 	(void)file_name;
-	if (!has_all(doc->root, keys) || at(doc->root, "optimizer"))
+	if (at(doc->root, "optimizer") ||
+	    hardware_keys(doc->root) < HARDWARE_KEYS_LEAST)
 		return 0;
+	if (!has_all(doc->root, keys))
+		return answer(out, 80, "most of the keys of a hardware "
+			      "checkpoint");
 	return answer(out, 95, "weights beside melmeans, melvars and "
 		      "sentpiece_model");
 }

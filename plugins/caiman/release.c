@@ -114,6 +114,7 @@ static void read_row(struct row *row, struct release *out)
 	out->unk_handling = word(row, "unk_handling", true);
 	out->config = word(row, "config", false);
 	out->by_step = numbered && !strcmp(numbered, "step");
+	out->lstm_layers = truth(row, "lstm_layers");
 	out->melalpha_fixed = truth(row, "melalpha_fixed");
 	out->norm_weight = truth(row, "norm_weight");
 	out->stats_path = truth(row, "stats_path");

@@ -16,7 +16,7 @@ struct release {
 	const char *unk_handling;	/* "module class", or NULL */
 	const char *config;		/* "none", "whole", or a schema */
 	const char *protocol;
-	bool by_step, melalpha_fixed, norm_weight, stats_path;
+	bool by_step, lstm_layers, melalpha_fixed, norm_weight, stats_path;
 	bool has_version;		/* its hardware files say one */
 	double melalpha;
 	unsigned groups, pydantic;

@@ -3,6 +3,7 @@
 
 #include "plugins/caiman/report.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +51,7 @@ void remark(struct report *r, const char *code, const char *name,
 void violate_key(struct report *r, const char *code,
 		 const struct ferry_value *key, const char *fmt, ...)
 {
-	char name[PATH_CAP / 2] = "?";
+	char name[PATH_CAP / 2];
 	va_list ap;
 
 	if (key->kind == FERRY_STRING)
@@ -58,6 +59,11 @@ void violate_key(struct report *r, const char *code,
 			 (int)(key->u.s.nbytes < sizeof(name) ?
 			       key->u.s.nbytes : sizeof(name)),
 			 key->u.s.data);
+	else if (key->kind == FERRY_INT && !(key->flags & FERRY_BIG))
+		snprintf(name, sizeof(name), "%" PRId64, key->u.i);
+	else
+		snprintf(name, sizeof(name), "(a %s)",
+			 ferry_kind_name(key->kind));
 	va_start(ap, fmt);
 	add(r, FERRY_VIOLATION, code, name, fmt, ap);
 	va_end(ap);
@@ -95,29 +101,45 @@ const char *said(struct ferry_store *store, const struct ferry_value *v,
 	return out;
 }
 
-int fail_violations(const struct ferry_findings *f, const char *what,
-		    struct ferry_error *err)
+#define TOLD_AT_ONCE 540
+
+/* "a is missing; b is not known", each added to `told`. */
+static int tell(const struct ferry_findings *f, struct ferry_buffer *text,
+		struct ferry_findings *told)
 {
-	struct ferry_buffer text = FERRY_BUFFER_INIT;
-	size_t n = ferry_findings_count_level(f, FERRY_VIOLATION), told = 0;
 	const struct ferry_finding *one;
-	int rc;
+	size_t first = 0;
 
 	for (size_t i = 0; (one = ferry_findings_get(f, i)); i++) {
 		if (one->level != FERRY_VIOLATION)
 			continue;
-		if (text.n > 540)
-			break;
-		ferry_buffer_printf(&text, "%s%s %s", told ? "; " : "",
+		ferry_buffer_printf(text, "%s%s %s", text->n ? "; " : "",
 				    one->path, one->text);
-		told++;
+		first = first ? first : text->n;
+		if (ferry_findings_add(told, one->level, one->code, one->path,
+				       one->offset, "%s", one->text))
+			return FERRY_NOMEM;
 	}
-	if (told < n)
-		ferry_buffer_printf(&text, "; and %zu more", n - told);
-	rc = text.failed ? ferry_fail_nomem(err, "violations") :
-	     ferry_fail(err, FERRY_MALFORMED, "caiman", FERRY_NO_OFFSET,
-			"%s: %zu violation%s: %s", what, n, n == 1 ? "" : "s",
-			text.data);
+	if (text->n > TOLD_AT_ONCE && !text->failed)
+		text->data[first] = '\0';
+	return text->failed ? FERRY_NOMEM : 0;
+}
+
+int fail_violations(const struct ferry_findings *f, const char *what,
+		    struct ferry_findings *told, struct ferry_error *err)
+{
+	struct ferry_buffer text = FERRY_BUFFER_INIT;
+	size_t n = ferry_findings_count_level(f, FERRY_VIOLATION);
+	int rc = tell(f, &text, told);
+
+	if (rc)
+		rc = ferry_fail_nomem(err, "violations");
+	else
+		rc = ferry_fail(err, FERRY_MALFORMED, "caiman",
+				FERRY_NO_OFFSET, "%s: %zu violation%s%s: %s",
+				what, n, n == 1 ? "" : "s",
+				strlen(text.data) < text.n ? ", the first" : "",
+				text.data);
 	ferry_buffer_release(&text);
 	return rc;
 }

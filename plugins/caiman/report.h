@@ -29,8 +29,9 @@ void violate_key(struct report *r, const char *code,
 const char *said(struct ferry_store *store, const struct ferry_value *v,
 		 char out[SAID_CAP]);
 
-/* MALFORMED: what and all violations of f, as many as the text holds. */
+/* MALFORMED: what, and all violations of f or, where there are more than the
+ * text holds, the first.  All are added to `told`. */
 int fail_violations(const struct ferry_findings *f, const char *what,
-		    struct ferry_error *err);
+		    struct ferry_findings *told, struct ferry_error *err);
 
 #endif

@@ -160,7 +160,7 @@ static int require_named(const struct ferry_conversion_args *args,
 	snprintf(what, sizeof(what), "ema_state_dict is not variant '%.80s'",
 		 variant);
 	if (!rc)
-		rc = fail_violations(found, what, err);
+		rc = fail_violations(found, what, args->findings, err);
 	ferry_findings_free(found);
 	return rc < 0 ? rc : 0;
 }

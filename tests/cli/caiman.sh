@@ -71,6 +71,37 @@ status 2
 err '--set version=NUMBER'
 absent no.hw.pt
 
+# More violations than an error has room for are each told, as findings.
+{
+	cat "$config"
+	for i in 10 11 12 13 14 15 16 17 18 19 20; do
+		echo "section_that_no_release_knows_$i: 1"
+	done
+} >many.yaml
+run convert "$training" many.yaml no.hw.pt --to caiman/hardware \
+	--map-path "/datasets=$demo/datasets" --set "variant=$demo/demo.yaml"
+status 1
+err '11 violations, the first: section_that_no_release_knows_10 is not known'
+err 'violation: section_that_no_release_knows_20: is not known to release 1.14'
+run convert --json many.yaml no.yaml --to caiman/inference-config
+status 1
+json_is findings/0/path section_that_no_release_knows_10
+json_is findings/10/path section_that_no_release_knows_20
+absent no.hw.pt
+
+# The n-gram, by its directory too.
+sed '/ngram_path/s/ngrams.*/none/' "$config" >elsewhere.yaml
+run convert "$training" elsewhere.yaml ngram.hw.pt --to caiman/hardware \
+	--map-path "/datasets=$demo/datasets" --set "variant=$demo/demo.yaml" \
+	--set ngram-path=/datasets/ngrams/demo
+status 0
+run diff --strict out.hw.pt ngram.hw.pt
+status 0
+mkdir arpa && : >arpa/ngram.arpa
+export_to no.hw.pt --set "variant=$demo/demo.yaml" --set ngram-path=arpa
+status 3
+err 'arpa/ngram.arpa does not end in .binary'
+
 # A model of other sizes than its config says is told, and not written.
 export_to no.hw.pt --set skip-tensor-check=yes \
 	--with "mel-means=$old/datasets/stats/tiny-winsz0.025/melmeans.pt"
@@ -87,6 +118,14 @@ cmp -s inference.yaml own.yaml || fail 'the configs differ'
 run verify inference.yaml
 status 0
 out caiman/inference-config
+run convert out.hw.pt pieces.model --select sentpiece_model --to-format raw
+status 0
+cmp -s pieces.model "$demo/datasets/sentencepieces/demo.model" ||
+	fail 'the pieces differ'
+run convert out.hw.pt ngram.binary --select ngram.binary --to-format raw
+status 0
+cmp -s ngram.binary "$demo/datasets/ngrams/demo/ngram.binary" ||
+	fail 'the n-grams differ'
 run convert out.hw.pt weights.safetensors --to state-dict
 status 0
 run convert out.hw.pt melmeans.pt --select melmeans

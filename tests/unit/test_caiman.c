@@ -279,6 +279,21 @@ static struct ferry_document *read_file(const char *name)
 	return doc;
 }
 
+/* The document without a key of its root. */
+static void take_key(struct ferry_document *doc, const char *key)
+{
+	struct ferry_value *root = ferry_dict(store, 0);
+	const struct ferry_pair *pair;
+
+	for (uint32_t i = 0; i < doc->root->u.dict.n; i++) {
+		pair = &doc->root->u.dict.pairs[i];
+		if (!ferry_value_is(pair->key, key))
+			cr_assert_eq(ferry_dict_set(store, root, pair->key,
+						    pair->value), 0);
+	}
+	doc->root = root;
+}
+
 static void is_of(const char *name, const char *type, const char *release)
 {
 	struct ferry_document *doc = read_file(name);
@@ -318,6 +333,31 @@ Test(caiman, recognises_every_release)
 	      NULL);
 	is_of("datasets/stats/tiny-winsz0.025/meln.pt", "caiman/mel-stats",
 	      NULL);
+}
+
+/* One that lost a key is still one, so that its check can say so. */
+Test(caiman, recognises_what_lost_a_key)
+{
+	static const char *const keys[] = {
+		"state_dict", "melmeans", "melvars", "sentpiece_model",
+		"rnnt_config", NULL
+	};
+	struct ferry_recognised what;
+	struct ferry_document *doc;
+	struct ferry_value *facts;
+
+	for (size_t i = 0; keys[i]; i++) {
+		doc = read_file("hardware-1.14.hw.pt");
+		take_key(doc, keys[i]);
+		cr_assert_eq(ferry_recognise(session, doc, "x.pt", NULL, &what,
+					     &err), 0, "%s", err.text);
+		cr_assert(what.type && !strcmp(what.type->name,
+					       "caiman/hardware"),
+			  "without %s", keys[i]);
+		cr_assert_eq(ferry_describe(session, doc, what.type, &facts,
+					    &err), 0, "%s", err.text);
+		ferry_document_free(doc);
+	}
 }
 
 /* A bare tensor under another name, or of another shape, is nobody's. */
@@ -710,6 +750,24 @@ static int average(struct ferry_document *a, struct ferry_document *b,
 	return average_training(docs, 2, NULL, *out, NULL, &err);
 }
 
+Test(caiman, mean_is_between)
+{
+	static const float low[] = { 1, 1, 1, 1 }, high[] = { 2, 2, 2, 2 };
+	struct ferry_document *one = training(low, 4, true), *out,
+			      *two = training(high, 4, true);
+	const struct ferry_value *v;
+	float mean[4];
+
+	cr_assert_eq(average(one, two, &out), 0, "%s", err.text);
+	v = ferry_value_at(out->root, "state_dict.w");
+	cr_assert_eq(ferry_tensor_read(v->u.tensor, 0, 4, mean, &err), 0);
+	for (size_t i = 0; i < 4; i++)
+		cr_assert_eq(mean[i], 1.5f);
+	ferry_document_free(out);
+	ferry_document_free(two);
+	ferry_document_free(one);
+}
+
 Test(caiman, mean_of_training)
 {
 	static const float a[] = { 1, 0, 10, 2 }, b[] = { 1, 1, 2, 4 },
@@ -747,31 +805,27 @@ Test(caiman, mean_of_training)
 	cr_assert_eq(average(one, two, &out), FERRY_MALFORMED);
 	cr_assert(strstr(err.text, "checkpoint 2 of 2 has no ema_state_dict"));
 	ferry_document_free(out);
+	two->root = ferry_dict(store, 0);	/* not even the key */
+	ferry_dict_set_str(store, two->root, "state_dict",
+			   ferry_dict_get(one->root, "state_dict"));
+	cr_assert_eq(average(one, two, &out), FERRY_MALFORMED);
+	cr_assert(strstr(err.text, "checkpoint 2 of 2 has no ema_state_dict"));
+	ferry_document_free(out);
 	ferry_document_free(two);
 	ferry_document_free(one);
 }
 
 /* ---- what a server relies on ---------------------------------------------------------------- */
 
-/* The findings of the type's check on a hardware checkpoint with one value
- * changed ("mapping/key"), as "path code;". */
-static const char *checked(const char *path, struct ferry_value *value)
+/* The findings of the type's check, as "path code;"; doc is freed. */
+static const char *findings_of(struct ferry_document *doc)
 {
 	static char out[1000];
-	struct ferry_document *doc = read_file("hardware-1.14.hw.pt");
 	const struct ferry_known *type;
 	const struct ferry_finding *f;
 	struct ferry_findings *found;
-	struct ferry_value *in = doc->root;
-	const char *key = strchr(path, '/');
-	char above[100];
 	size_t n = 0;
 
-	snprintf(above, sizeof(above), "%.*s", key ? (int)(key - path) : 0,
-		 path);
-	in = ferry_value_items(ferry_value_at(in, above));
-	cr_assert_not_null(in);
-	ferry_dict_set_str(store, in, key ? key + 1 : path, value);
 	ferry_findings_new(&found, &err);
 	type = ferry_session_find(session, FERRY_KNOWN_TYPES,
 				  "caiman/hardware");
@@ -783,6 +837,30 @@ static const char *checked(const char *path, struct ferry_value *value)
 	ferry_findings_free(found);
 	ferry_document_free(doc);
 	return out;
+}
+
+static const char *checked_without(const char *key)
+{
+	struct ferry_document *doc = read_file("hardware-1.14.hw.pt");
+
+	take_key(doc, key);
+	return findings_of(doc);
+}
+
+/* Of a hardware checkpoint with one value changed ("mapping/key"). */
+static const char *checked(const char *path, struct ferry_value *value)
+{
+	struct ferry_document *doc = read_file("hardware-1.14.hw.pt");
+	struct ferry_value *in = doc->root;
+	const char *key = strchr(path, '/');
+	char above[100];
+
+	snprintf(above, sizeof(above), "%.*s", key ? (int)(key - path) : 0,
+		 path);
+	in = ferry_value_items(ferry_value_at(in, above));
+	cr_assert_not_null(in);
+	ferry_dict_set_str(store, in, key ? key + 1 : path, value);
+	return findings_of(doc);
 }
 
 Test(caiman, server_relies_on)
@@ -825,6 +903,47 @@ Test(caiman, server_relies_on)
 			 "state_dict.joint_pred.bias shape;");
 	cr_assert_str_eq(checked("raw_prefix_token_map", text("x")),
 			 "raw_prefix_token_map type;");
+}
+
+/* The exporter's own layout: what it never leaves is told. */
+Test(caiman, server_relies_on_the_layout)
+{
+	struct ferry_document *doc = read_file("hardware-1.14.hw.pt");
+	const struct ferry_value *weights =
+		ferry_dict_get(doc->root, "state_dict");
+	struct ferry_value *rest = ferry_dict(store, 0);
+
+	weights = ferry_value_items((struct ferry_value *)weights);
+	for (uint32_t i = 0; i < weights->u.dict.n; i++)
+		if (!ferry_value_is(weights->u.dict.pairs[i].key,
+				    "joint_net.2.weight"))
+			ferry_dict_set(store, rest,
+				       weights->u.dict.pairs[i].key,
+				       weights->u.dict.pairs[i].value);
+	ferry_dict_set_str(store, doc->root, "state_dict", rest);
+	cr_assert_str_eq(findings_of(doc),
+			 "state_dict.joint_net.2.weight missing;");
+	cr_assert_str_eq(checked_without("state_dict"), "state_dict missing;");
+	cr_assert_str_eq(checked_without("melvars"), "melvars missing;");
+	cr_assert_str_eq(checked_without("ngram"), "version version;");
+	cr_assert_str_eq(checked("rnnt_config.rnnt/enc_n_hid",
+				 ferry_int(store, -8)),
+			 "rnnt_config.rnnt.enc_n_hid size;");
+	cr_assert_str_eq(checked("rnnt_config.rnnt/pred_rnn_layers",
+				 ferry_int(store, 0)),
+			 "rnnt_config.rnnt.pred_rnn_layers size;");
+	cr_assert_str_eq(checked("rnnt_config.rnnt/enc_n_hid", text("8")),
+			 "rnnt_config.rnnt.enc_n_hid type;");
+	cr_assert_str_eq(checked("rnnt_config.rnnt/quantize",
+				 ferry_bool(false)),
+			 "rnnt_config.rnnt.quantize unexpected;");
+	cr_assert_str_eq(checked("rnnt_config/ngram", ferry_none()),
+			 "rnnt_config.ngram unexpected;");
+	cr_assert_str_eq(checked("rnnt_config.rnnt/enc_n_hid", text("x")),
+			 "rnnt_config.rnnt.enc_n_hid type;");
+	cr_assert_str_eq(checked("rnnt_config.rnnt/more", text("x")),
+			 "rnnt_config.rnnt.more unexpected;");
+	cr_assert_str_eq(checked("version", text("1.10.0")), "");
 }
 
 /* Sizes that no machine could hold are a finding, not a hang. */

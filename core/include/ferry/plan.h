@@ -73,6 +73,9 @@ struct ferry_job {
 	enum ferry_shared shared;
 	bool overwrite;
 	bool verify;			/* re-read and compare after writing */
+	/* Where ferry_plan_new() puts what a conversion found that failed,
+	 * such as every violation in an input; NULL: nobody asks. */
+	struct ferry_findings *found;
 };
 
 struct ferry_step {

@@ -257,6 +257,8 @@ struct ferry_conversion_args {
 	const struct ferry_options *options;
 	struct ferry_store *store;	/* build the result here */
 	struct ferry_document *out;	/* set root (and about, hints) */
+	/* Notes, and before run() fails each VIOLATION that makes it fail:
+	 * the error has room for a few. */
 	struct ferry_findings *findings;
 	const char *const *paths;	/* by role, as the user named them;
 					 * NULL: not given */
