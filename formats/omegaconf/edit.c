@@ -154,12 +154,12 @@ static void list_keys(const struct holder *h, struct ferry_buffer *out)
 	const struct ferry_value *key;
 	char shown[80];
 
-	if (h->content->kind == FERRY_LIST) {
-		ferry_buffer_printf(out, "%" PRIu32 " items",
-				    h->content->u.list.n);
-		return;
-	}
-	for (uint32_t i = 0; i < h->content->u.dict.n && out->n < 200; i++) {
+	for (uint32_t i = 0; i < h->content->u.dict.n; i++) {
+		if (out->n >= 200) {
+			ferry_buffer_printf(out, " and %" PRIu32 " more",
+					    h->content->u.dict.n - i);
+			break;
+		}
 		key = h->content->u.dict.pairs[i].key;
 		if (key->kind == FERRY_STRING)
 			ferry_buffer_printf(out, "%s%s", out->n ? ", " : "",
@@ -177,6 +177,10 @@ static int absent(struct editing *e, const struct holder *h,
 	struct ferry_buffer keys = FERRY_BUFFER_INIT;
 	int rc;
 
+	if (h->content->kind == FERRY_LIST)
+		return refuse(e, code, "is no index of the list, which has "
+			      "%" PRIu32 " item%s", h->content->u.list.n,
+			      h->content->u.list.n == 1 ? "" : "s");
 	list_keys(h, &keys);
 	rc = refuse(e, code, "%s; beside it there is %s", what,
 		    keys.failed ? "something" : keys.data);
@@ -224,9 +228,7 @@ static int add_child(struct editing *e, const struct holder *h,
 {
 	int rc;
 
-	if (h->content->kind == FERRY_LIST)
-		return absent(e, h, FERRY_MISUSE, "is no index of the list");
-	if (h->is_struct && !e->force)
+	if (h->content->kind == FERRY_LIST || (h->is_struct && !e->force))
 		return absent(e, h, FERRY_MISUSE, "is not in the configuration, "
 			      "which is a struct: --set force-add=yes adds "
 			      "what it lacks");
@@ -408,6 +410,10 @@ static int make_way(struct editing *e, const struct holder *h,
 	if (v && omegaconf_is_interpolation(v))
 		return refuse(e, FERRY_MISUSE, "is an interpolation: change "
 			      "what it refers to");
+	if (v && h->is_struct && !e->force)
+		return refuse(e, FERRY_MISUSE, "is a value and holds no keys, "
+			      "and the configuration is a struct: --set "
+			      "force-add=yes makes a mapping of it");
 	rc = set_value(e, h, key, empty);
 	if (!rc && v)
 		rc = note(e, "was a value and became a mapping");
@@ -444,6 +450,19 @@ static int walk(struct editing *e, struct ferry_value *config,
 	return rc;
 }
 
+static int refuse_text(const char *key, const struct ferry_value *bad,
+		       struct ferry_error *err)
+{
+	char name[160], text[160];
+
+	return ferry_fail(err, FERRY_MISUSE, "omegaconf", FERRY_NO_OFFSET,
+			  "%s: '%s' begins an interpolation that is none: "
+			  "write ${a.b}, or \\${ for the characters",
+			  ferry_escape(name, sizeof(name), key, strlen(key)),
+			  ferry_escape(text, sizeof(text), bad->u.s.data,
+				       bad->u.s.nbytes));
+}
+
 int omegaconf_update(struct ferry_store *store, struct ferry_value *config,
 		     const char *key, struct ferry_value *value, bool force,
 		     struct ferry_findings *findings, struct ferry_error *err)
@@ -452,10 +471,13 @@ int omegaconf_update(struct ferry_store *store, struct ferry_value *config,
 		.store = store, .findings = findings, .err = err,
 		.force = force,
 	};
+	const struct ferry_value *bad = omegaconf_find_no_text(value);
 	struct omegaconf_key parts;
 	struct holder h;
 	int rc = omegaconf_split_key(store, key, &parts, err);
 
+	if (!rc && bad)
+		rc = refuse_text(key, bad, err);
 	if (!rc)
 		rc = omegaconf_kit_new(&e.kit, store,
 				       omegaconf_layout_of(config), err);

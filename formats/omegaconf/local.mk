@@ -4,6 +4,7 @@ formats_libomegaconf_la_SOURCES = \
 	formats/omegaconf/build.c \
 	formats/omegaconf/copy.c \
 	formats/omegaconf/edit.c \
+	formats/omegaconf/interpolation.c \
 	formats/omegaconf/key.c \
 	formats/omegaconf/node.c \
 	formats/omegaconf/node.h \

@@ -81,6 +81,16 @@ struct ferry_value *omegaconf_value(struct ferry_value *node);
  */
 int omegaconf_flag(const struct ferry_value *node, const char *flag);
 
+/*
+ * Whether OmegaConf 2.1 and later take a STRING as a value: each "${" in it
+ * that no backslash escapes begins an interpolation that ends.  What a resolver
+ * is given is not looked at closely.
+ */
+bool omegaconf_is_text(const struct ferry_value *v);
+/* The first STRING among plain values that is none, or NULL. */
+const struct ferry_value *
+omegaconf_find_no_text(const struct ferry_value *plain);
+
 /* ---- making ----------------------------------------------------------------- */
 
 struct omegaconf_maker {
@@ -115,7 +125,8 @@ int omegaconf_copy(struct ferry_store *store, const struct ferry_value *config,
  *
  * MISUSE for a key that a struct lacks, unless `force` is set; for a node that
  * is read-only; for a typed node that does not take the value; for a list's key
- * that is no index of it.  Keys that were added are told as NOTEs "config".
+ * that is no index of it; for text that is no value (omegaconf_is_text()).
+ * Keys that were added are told as NOTEs "config".
  */
 int omegaconf_update(struct ferry_store *store, struct ferry_value *config,
 		     const char *key, struct ferry_value *value, bool force,

@@ -86,6 +86,8 @@ static void try_value(struct ferry_store *store, struct ferry_value *v)
 		read_plain(store, copy, &made);
 	}
 	require(read_plain(store, v, &made) == rc);
+	if (!rc)
+		omegaconf_find_no_text(plain);
 	if (!rc && !omegaconf_create(store, plain, NULL, &made, &err))
 		require(!read_plain(store, made, &copy));
 }

@@ -458,6 +458,26 @@ Test(omegaconf, updates_scalars_mappings_and_lists)
 			 "d.z was not in the configuration: added");
 }
 
+Test(omegaconf, tells_interpolations_from_what_is_none)
+{
+	static const char *const good[] = {
+		"", "$", "{}", "$ {", "}", "\\${x", "${a}", "${ a }", "${.a}",
+		"${..a.b[0]}", "${[a].b}", "${a.${b}.c}", "${oc.env:USER}",
+		"${now:%Y-%m-%d}", "x ${a} y ${b}", "${f:}", "${f:a,b}",
+		"${f:{a: 1},[2]}", "${f:'}'}", "${f:\"${a}\"}", "${a-b}",
+	};
+	static const char *const bad[] = {
+		"${", "${}", "${ }", "${.}", "${a", "x ${a", "${a b}",
+		"${f:", "${f:${a}", "${f:'}", "${a.${b}", "${a{b}}",
+		"\\\\${a",
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		cr_expect(omegaconf_is_text(text(good[i])), "%s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		cr_expect_not(omegaconf_is_text(text(bad[i])), "%s", bad[i]);
+}
+
 Test(omegaconf, leaves_the_original_as_it_is)
 {
 	struct ferry_value *original = load_file("vector-2.3.0"), *copy;
@@ -482,7 +502,16 @@ Test(omegaconf, keeps_structs_and_what_is_read_only)
 	refused(config, "i.x", ferry_int(store, 1), FERRY_MISUSE,
 		"i is an interpolation: change what it refers to");
 	refused(config, "l[2]", ferry_int(store, 1), FERRY_MISUSE,
-		"l.2 is no index of the list; beside it there is 2 items");
+		"l.2 is no index of the list, which has 2 items");
+	refused(config, "a.x", ferry_int(store, 1), FERRY_MISUSE,
+		"a is a value and holds no keys, and the configuration is a "
+		"struct: --set force-add=yes makes a mapping of it");
+	refused(config, "a", text("${b"), FERRY_MISUSE,
+		"a: '${b' begins an interpolation that is none: write ${a.b}, "
+		"or \\${ for the characters");
+	refused(config, "d", mapping("x", text("1 ${}")), FERRY_MISUSE,
+		"d: '1 ${}' begins an interpolation that is none: write "
+		"${a.b}, or \\${ for the characters");
 	refused(config, "l", mapping("a", ferry_none()), FERRY_MISUSE,
 		"l is a list: a mapping does not merge into it; delete it "
 		"first");
