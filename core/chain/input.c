@@ -45,8 +45,14 @@ static bool is_asked_for(const struct ferry_plan *p,
 	       (p->job.weights || p->job.n_select);
 }
 
+static bool is_violation(const struct ferry_finding *f)
+{
+	return f->level == FERRY_VIOLATION;
+}
+
 static int take_findings(struct ferry_plan *p,
 			 const struct ferry_findings *from,
+			 bool (*is_lost)(const struct ferry_finding *),
 			 struct ferry_error *err)
 {
 	struct ferry_findings *lost, *rest = NULL;
@@ -57,7 +63,7 @@ static int take_findings(struct ferry_plan *p,
 		return rc;
 	rc = ferry_findings_new(&rest, err);
 	for (size_t i = 0; !rc && (f = ferry_findings_get(from, i)); i++)
-		if (ferry_findings_add(is_missing(f) ? lost : rest,
+		if (ferry_findings_add(is_lost(f) ? lost : rest,
 				       is_asked_for(p, f) ? FERRY_NOTE :
 							    f->level,
 				       f->code, f->path, f->offset, "%s",
@@ -118,7 +124,7 @@ int ferry__tell_input(struct ferry_plan *p, struct ferry__input *in,
 	in->told = true;
 	if (!in->doc)
 		return describe_open(p, in, err);
-	rc = take_findings(p, in->doc->findings, err);
+	rc = take_findings(p, in->doc->findings, is_missing, err);
 	return rc ? rc : describe_read(p, in, err);
 }
 
@@ -141,6 +147,27 @@ int ferry__fail_unlike(const char *type, struct ferry_error *err)
 			  "--from to have it recognised", type);
 }
 
+static int admit(struct ferry_plan *p, const struct ferry__input *in,
+		 struct ferry_error *err)
+{
+	const struct ferry_artifact_type *t = in->what.type ?
+					      in->what.type->type : NULL;
+	struct ferry_findings *found;
+	int rc;
+
+	if (!t || !t->admit || in->what.score <= 0)
+		return 0;
+	rc = ferry_findings_new(&found, err);
+	if (rc)
+		return rc;
+	rc = ferry__callback_result(t->admit(in->doc, found, err), "admit",
+				    t->name, err);
+	if (!rc)
+		rc = take_findings(p, found, is_violation, err);
+	ferry_findings_free(found);
+	return rc;
+}
+
 static int recognise_input(struct ferry_plan *p, struct ferry__input *in,
 			   const char *type, struct ferry_error *err)
 {
@@ -153,7 +180,7 @@ static int recognise_input(struct ferry_plan *p, struct ferry__input *in,
 	if (!rc || (rc == FERRY_AMBIGUOUS && !type)) {
 		if (in == p->inputs)
 			p->unclear = why;
-		return 0;
+		return admit(p, in, err);
 	}
 	return ferry_fail(err, rc, why.origin, why.offset, "%s", why.text);
 }

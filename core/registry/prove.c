@@ -147,8 +147,11 @@ static int check_artifact(struct ferry_session *s, struct ferry_document *doc,
 					  FERRY_NO_OFFSET, "does not look like "
 					  "a '%s'", t->name) ?
 		       ferry_fail_nomem(err, "findings") : 0;
-	if (!t || !t->check)
-		return 0;
+	if (t && t->admit)
+		rc = ferry__callback_result(t->admit(doc, out, err), "admit",
+					    t->name, err);
+	if (rc || !t || !t->check)
+		return rc;
 	return ferry__callback_result(t->check(doc, out, err), "check",
 				      t->name, err);
 }

@@ -10,6 +10,8 @@
 #include <ferry/sys/plugin.h>
 
 #define AUDIOCRAFT_NEWEST "1.4.0a2"
+/* In front of a model's name in configurations, and nowhere else. */
+#define REFERENCE "//pretrained/"
 
 /* ---- what a document is (shape.c) ----------------------------------------- */
 
@@ -113,10 +115,6 @@ enum save {
 	SAVE_OVERTAKEN,		/* good, but a complete .tmp beside it */
 };
 enum save judge_save(const char *path, char text[300]);
-/* A conversion of a save without its token is refused unless the option
- * "take-unfinished" says otherwise. */
-int refuse_unfinished(const struct ferry_conversion_args *args,
-		      struct ferry_error *err);
 extern const struct ferry_format unfinished_format;
 
 /* ---- types ------------------------------------------------------------------ */
@@ -125,6 +123,8 @@ extern const struct ferry_artifact_type *const audiocraft_types[];
 
 int audiocraft_describe(struct ferry_document *doc, struct ferry_value *out,
 			struct ferry_error *err);
+int admit_save(struct ferry_document *doc, struct ferry_findings *out,
+	       struct ferry_error *err);
 int check_training(struct ferry_document *doc, struct ferry_findings *out,
 		   struct ferry_error *err);
 int check_export_lm(struct ferry_document *doc, struct ferry_findings *out,
@@ -138,6 +138,12 @@ int check_diffusion(struct ferry_document *doc, struct ferry_findings *out,
 int check_lm_tensors(struct ferry_value *plain, struct ferry_value *weights,
 		     const char *path, struct ferry_findings *out,
 		     struct ferry_error *err);
+
+/* A projection for each conditioner of the configuration: loaders for inference
+ * ask for it, a run begins what is missing anew. */
+int check_lm_conditioners(struct ferry_value *plain,
+			  struct ferry_value *weights, const char *path,
+			  struct ferry_findings *out, struct ferry_error *err);
 
 /* One finding; a failure to add it is NOMEM. */
 int tell(struct ferry_findings *out, enum ferry_level level, const char *code,
@@ -166,12 +172,18 @@ CONVERSION(run_edit_training);
 CONVERSION(run_edit_export);
 CONVERSION(run_upgrade_training);
 CONVERSION(run_upgrade_export);
-LOSSES(export_losses);
+LOSSES(export_lm_losses);
+LOSSES(export_compression_losses);
 LOSSES(wrap_losses);
 LOSSES(training_state_losses);
 LOSSES(export_state_losses);
 LOSSES(reference_losses);
 
+/* Whether to do what exporters of 0.0.x did, as later legacy ones do. */
+int is_legacy(const struct ferry_conversion_args *args, bool *out,
+	      struct ferry_error *err);
+/* Why nothing can be taken of a state whose fsdp_best_state has no model. */
+int refuse_shard(const struct ferry_document *doc, struct ferry_error *err);
 /* The four keys of an export, or the two of 0.0.x, as options say. */
 int build_export(const struct ferry_conversion_args *args,
 		 struct ferry_value *weights, struct ferry_value *config,

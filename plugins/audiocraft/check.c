@@ -38,17 +38,22 @@ static int begin(struct checking *c, struct ferry_document *doc,
 				       ferry_kind_name(doc->root->kind));
 }
 
-static int check_save(struct checking *c)
+int admit_save(struct ferry_document *doc, struct ferry_findings *out,
+	       struct ferry_error *err)
 {
-	char text[300];
-	enum save save = judge_save(c->doc->path, text);
+	const char *base = base_name(doc->path ? doc->path : "");
+	char text[300], name[200];
+	enum save save = judge_save(doc->path, text);
 
 	if (save == SAVE_GOOD)
 		return 0;
-	if (save == SAVE_UNMARKED)
-		return VIOLATION(c, "unfinished", "", "the file is %s", text);
-	return WARN(c, "unfinished", "", "%s%s",
-		    save < SAVE_BLOCKED ? "the file is " : "", text);
+	if (save >= SAVE_BLOCKED)
+		return tell(out, FERRY_WARNING, "unfinished", "", err, "%s",
+			    text);
+	return tell(out, save == SAVE_UNMARKED ? FERRY_VIOLATION :
+		    FERRY_WARNING, "unfinished", "", err, "%s is %s",
+		    ferry_escape(name, sizeof(name), base, strlen(base)),
+		    text);
 }
 
 /* ---- tensors ---------------------------------------------------------------------- */
@@ -136,6 +141,20 @@ static int compare_states(struct checking *c, struct ferry_value *best,
 
 /* ---- configurations ---------------------------------------------------------------- */
 
+/* OmegaConf.create() reads every text as it takes it. */
+static int check_texts(struct checking *c, const struct ferry_value *plain)
+{
+	const struct ferry_value *bad = omegaconf_find_no_text(plain);
+	char shown[160];
+
+	return bad ? VIOLATION(c, "config", "xp.cfg", "'%s' begins an "
+			       "interpolation that is none: OmegaConf can't "
+			       "read the configuration as text",
+			       ferry_escape(shown, sizeof(shown),
+					    bad->u.s.data, bad->u.s.nbytes))
+		   : 0;
+}
+
 /* *plain NULL: there is none, or none that can be read (which is told). */
 static int check_config(struct checking *c, struct ferry_value **plain)
 {
@@ -148,7 +167,7 @@ static int check_config(struct checking *c, struct ferry_value **plain)
 		return 0;
 	rc = config_plain(c->doc->store, config, c->out, plain, &why);
 	if (!rc)
-		return 0;
+		return check_texts(c, *plain);
 	*plain = NULL;
 	return rc == FERRY_NOMEM ? ferry_fail_nomem(c->err, "a configuration")
 				 : VIOLATION(c, "config", "xp.cfg", "the "
@@ -315,8 +334,7 @@ int check_training(struct ferry_document *doc, struct ferry_findings *out,
 
 	if (rc || !c.root)
 		return rc;
-	rc = check_save(&c);
-	if (!rc && part(c.root, "exported"))
+	if (part(c.root, "exported"))
 		rc = VIOLATION(&c, "exported", "exported", "exported is there: "
 			       "CompressionSolver.model_from_checkpoint takes "
 			       "no such file");
@@ -377,11 +395,9 @@ static int check_flat(struct checking *c)
 static int check_export(struct checking *c, struct ferry_value **plain)
 {
 	const struct ferry_value *config = part(c->root, "xp.cfg");
-	int rc = check_save(c);
+	int rc = check_flat(c);
 
 	*plain = NULL;
-	if (!rc)
-		rc = check_flat(c);
 	if (!rc)
 		rc = check_marks(c);
 	if (!rc && !config)
@@ -424,17 +440,25 @@ int check_export_lm(struct ferry_document *doc, struct ferry_findings *out,
 	if (!rc && mapping(c.root, "best_state"))
 		rc = check_lm_tensors(plain, part(c.root, "best_state"),
 				      "best_state", out, err);
+	if (!rc && mapping(c.root, "best_state"))
+		rc = check_lm_conditioners(plain, part(c.root, "best_state"),
+					   "best_state", out, err);
 	return rc;
 }
 
 static int check_reference(struct checking *c)
 {
 	const struct ferry_value *name = part(c->root, "pretrained");
-	int rc = check_save(c);
+	int rc = 0;
 
-	if (!rc && (name->kind != FERRY_STRING || !name->u.s.nbytes))
+	if (name->kind != FERRY_STRING || !name->u.s.nbytes)
 		rc = VIOLATION(c, "pretrained", "pretrained", "pretrained is "
 			       "no name of a model");
+	else if (name->u.s.nbytes >= strlen(REFERENCE) &&
+		 !memcmp(name->u.s.data, REFERENCE, strlen(REFERENCE)))
+		rc = VIOLATION(c, "pretrained", "pretrained", "pretrained "
+			       "begins with " REFERENCE ": loaders take the "
+			       "name alone");
 	if (!rc && part(c->root, "best_state"))
 		rc = WARN(c, "pretrained", "best_state", "best_state is there "
 			  "and ignored: loaders take the model that pretrained "

@@ -25,20 +25,18 @@ static const struct ferry_role from_state[] = {
 
 #define SAID_VERSION { "version", AUDIOCRAFT_NEWEST, "release the export says it " \
 		  "is of; 0.0.x has two keys and the first exporters' rules" }
-#define UNFINISHED { "take-unfinished", "no", "take a .tmp file that nothing " \
-		     "says is whole" }
 #define LAYOUT { "omegaconf", "2.2", "layout of the objects made: 2.0, 2.1, " \
 		 "2.2 or 2.3" }
 #define END { NULL, NULL, NULL }
 
 static const struct ferry_option_spec export_lm_options[] = {
-	SAID_VERSION, UNFINISHED,
+	SAID_VERSION,
 	{ "legacy", "no", "clean the configuration as the first exporters did" },
 	END
 };
 
 static const struct ferry_option_spec export_compression_options[] = {
-	SAID_VERSION, UNFINISHED,
+	SAID_VERSION,
 	{ "legacy", "no", "take ema.state.model, as the first exporters did" },
 	END
 };
@@ -58,7 +56,6 @@ static const struct ferry_option_spec compression_wrap_options[] = {
 };
 
 static const struct ferry_option_spec state_options[] = {
-	UNFINISHED,
 	{ "source", "best", "whose weights: best, model, best-state, "
 	  "fsdp-best-state or ema" },
 	END
@@ -72,7 +69,6 @@ static const struct ferry_option_spec edit_options[] = {
 	{ "delete-config", NULL, "KEY of the configuration to take away, after "
 	  "all were set; may be repeated" },
 	{ "force-add", "no", "add keys that a struct lacks" },
-	UNFINISHED,
 	END
 };
 
@@ -99,12 +95,12 @@ static const struct ferry_option_spec reference_options[] = {
 
 CONVERT(export_lm, "audiocraft-training-to-export-lm",
 	"export the best language model of a run", from_training,
-	"audiocraft/export-lm", export_lm_options, export_losses,
+	"audiocraft/export-lm", export_lm_options, export_lm_losses,
 	run_export_lm, 0);
 CONVERT(export_compression, "audiocraft-training-to-export-compression",
 	"export the best compression model of a run", from_training,
 	"audiocraft/export-compression", export_compression_options,
-	export_losses, run_export_compression, 0);
+	export_compression_losses, run_export_compression, 0);
 CONVERT(wrap_lm, "audiocraft-export-lm-to-training",
 	"wrap an exported language model for a run to continue from", from_lm,
 	"audiocraft/training", wrap_options, wrap_losses, run_wrap, 0);

@@ -96,15 +96,14 @@ static int run_edit(const struct ferry_conversion_args *args, bool text,
 {
 	struct ferry_value *old = part(args->inputs[0]->root, "xp.cfg");
 	struct ferry_value *config;
-	int rc = refuse_unfinished(args, err);
+	int rc;
 
-	if (!rc && !ferry_option_nth(args->options, "set-config", 0) &&
+	if (!ferry_option_nth(args->options, "set-config", 0) &&
 	    !ferry_option_nth(args->options, "delete-config", 0)) {
 		args->out->root = args->inputs[0]->root;
 		return 0;
 	}
-	if (!rc)
-		rc = own_config(args, &config, err);
+	rc = own_config(args, &config, err);
 	if (!rc)
 		rc = edit(args, config, err);
 	if (!rc && text)

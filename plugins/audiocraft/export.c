@@ -51,9 +51,8 @@ static bool is_first(const struct ferry_conversion_args *args)
 	return version && !strncmp(version, "0.0.", 4);
 }
 
-/* What exporters of 0.0.x did, and the legacy ones of later releases do. */
-static int is_legacy(const struct ferry_conversion_args *args, bool *out,
-		     struct ferry_error *err)
+int is_legacy(const struct ferry_conversion_args *args, bool *out,
+	      struct ferry_error *err)
 {
 	*out = false;
 	if (ferry_option(args->options, "legacy") &&
@@ -129,6 +128,25 @@ static struct ferry_value *filled(struct ferry_value *v)
 	return v && ferry_value_items(v) && is_truthy(v) ? v : NULL;
 }
 
+int refuse_shard(const struct ferry_document *doc, struct ferry_error *err)
+{
+	const struct ferry_value *fsdp = part(doc->root, "fsdp_best_state");
+	const char *base = base_name(doc->path ? doc->path : "");
+	struct file_name name;
+	char first[120] = "";
+
+	if (!mapping(fsdp, "model"))
+		return refuse(err, "fsdp_best_state has no mapping 'model': "
+			      "there is nothing to take");
+	if (parse_file_name(base, &name) && name.has_rank)
+		ferry_escape(first, sizeof(first), base, name.nrank0);
+	return ferry_fail(err, FERRY_UNSUPPORTED, "audiocraft",
+			  FERRY_NO_OFFSET, "fsdp_best_state.model is empty: "
+			  "this is the shard of a rank above 0; take that of "
+			  "rank 0, %s%s", *first ? "which is " : "whose name "
+			  "ends in .th", first);
+}
+
 /* Python takes fsdp_best_state when it is not empty, even when the model in it
  * is: so it is in the file of any rank but 0. */
 static int lm_weights(const struct ferry_conversion_args *args, bool first,
@@ -139,10 +157,7 @@ static int lm_weights(const struct ferry_conversion_args *args, bool first,
 
 	if (is_truthy(fsdp)) {
 		*out = filled(part(fsdp, "model"));
-		return *out ? 0 : refuse(err, "fsdp_best_state.model is empty: "
-					 "this is the shard of a rank above 0; "
-					 "export that of rank 0, whose name "
-					 "has no rank (checkpoint.th)");
+		return *out ? 0 : refuse_shard(args->inputs[0], err);
 	}
 	if (first)
 		return refuse(err, "fsdp_best_state is empty: exporters of "
@@ -252,15 +267,13 @@ static int check_family(const struct ferry_conversion_args *args,
 			  "audiocraft/export-compression" : "");
 }
 
-/* Unfinished saves, the wrong kind of run, no configuration. */
+/* The wrong kind of run, no configuration. */
 static int prepare(const struct ferry_conversion_args *args,
 		   enum family wanted, bool *legacy,
 		   struct ferry_value **config, struct ferry_error *err)
 {
-	int rc = refuse_unfinished(args, err);
+	int rc = is_legacy(args, legacy, err);
 
-	if (!rc)
-		rc = is_legacy(args, legacy, err);
 	if (!rc)
 		rc = check_family(args, wanted, err);
 	*config = part(args->inputs[0]->root, "xp.cfg");
@@ -305,6 +318,12 @@ CONVERSION(run_reference)
 	if (!name || !*name)
 		return refuse(err, "pretrained is empty: give a model's name, "
 			      "as facebook/encodec_32khz");
+	if (!strncmp(name, REFERENCE, strlen(REFERENCE)))
+		return ferry_fail(err, FERRY_MISUSE, "audiocraft",
+				  FERRY_NO_OFFSET, "pretrained=%s: loaders "
+				  "take the name alone; leave " REFERENCE
+				  " out", ferry_escape(shown, sizeof(shown),
+						       name, strlen(name)));
 	found = ferry_args_exists(args, name, err);
 	if (found < 0)
 		return found;

@@ -163,11 +163,66 @@ static void check_conditioners(struct model *m)
 	}
 }
 
+/* Its model has another layout. */
+static bool is_jasco(struct ferry_value *plain)
+{
+	const struct ferry_value *solver = config_find(plain, "solver");
+
+	return solver && ferry_value_is(solver, "jasco");
+}
+
+int check_lm_conditioners(struct ferry_value *plain,
+			  struct ferry_value *weights, const char *path,
+			  struct ferry_findings *out, struct ferry_error *err)
+{
+	const struct ferry_value *all = mapping(plain, "conditioners");
+	struct model m = {
+		.weights = weights, .path = path, .out = out, .err = err,
+	};
+	const struct ferry_pair *pair;
+	char key[80], name[160];
+
+	for (uint32_t i = 0; all && !is_jasco(plain) && i < all->u.dict.n;
+	     i++) {
+		pair = &all->u.dict.pairs[i];
+		if (pair->key->kind != FERRY_STRING ||
+		    !part(pair->value, "model"))
+			continue;
+		ferry_escape(key, sizeof(key), pair->key->u.s.data,
+			     pair->key->u.s.nbytes);
+		snprintf(name, sizeof(name), "condition_provider.conditioners."
+			 "%s.output_proj.weight", key);
+		require(&m, name, 0, 0);
+	}
+	return m.rc;
+}
+
+/* A size that is there and is none: 0 is "not known" to the rest. */
+static void check_sizes(struct model *m, struct ferry_value *plain)
+{
+	static const char *const keys[] = {
+		"dim", "n_q", "card", "num_layers", "hidden_scale",
+	};
+	const struct ferry_value *v;
+	char key[60], path[80];
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && !m->rc; i++) {
+		snprintf(key, sizeof(key), "transformer_lm.%s", keys[i]);
+		v = config_find(plain, key);
+		if (!v || config_count(plain, key) ||
+		    (v->kind == FERRY_STRING &&
+		     memmem(v->u.s.data, v->u.s.nbytes, "${", 2)))
+			continue;
+		snprintf(path, sizeof(path), "xp.cfg.%s", key);
+		m->rc = tell(m->out, FERRY_VIOLATION, "config", path, m->err,
+			     "%s is no integer of at least 1", key);
+	}
+}
+
 int check_lm_tensors(struct ferry_value *plain, struct ferry_value *weights,
 		     const char *path, struct ferry_findings *out,
 		     struct ferry_error *err)
 {
-	const struct ferry_value *solver = config_find(plain, "solver");
 	struct model m = {
 		.weights = weights, .path = path, .out = out, .err = err,
 		.d = config_count(plain, "transformer_lm.dim"),
@@ -177,9 +232,9 @@ int check_lm_tensors(struct ferry_value *plain, struct ferry_value *weights,
 		.hidden = config_count(plain, "transformer_lm.hidden_scale"),
 	};
 
-	if (!ferry_value_items(weights) ||
-	    (solver && ferry_value_is(solver, "jasco")))
+	if (!ferry_value_items(weights) || is_jasco(plain))
 		return 0;
+	check_sizes(&m, plain);
 	check_codebooks(&m);
 	for (uint64_t i = 0; i < m.n && i < MOST_LAYERS && !m.rc; i++)
 		check_layer(&m, i);

@@ -73,13 +73,25 @@ static int note_config(const struct ferry_conversion_args *args,
 		    s.typed, s.enums);
 }
 
-LOSSES(export_losses)
+LOSSES(export_lm_losses)
 {
 	static const char *const kept[] = {
 		"best_state", "fsdp_best_state", "xp.cfg", NULL
 	};
 	int rc = note_left(args, kept, out, err);
 
+	return rc ? rc : note_config(args, out, err);
+}
+
+LOSSES(export_compression_losses)
+{
+	static const char *const best[] = { "best_state", "xp.cfg", NULL };
+	static const char *const mean[] = { "ema", "xp.cfg", NULL };
+	bool legacy;
+	int rc = is_legacy(args, &legacy, err);
+
+	if (!rc)
+		rc = note_left(args, legacy ? mean : best, out, err);
 	return rc ? rc : note_config(args, out, err);
 }
 
@@ -111,7 +123,9 @@ LOSSES(export_state_losses)
 
 LOSSES(reference_losses)
 {
-	static const char *const kept[] = { "pretrained", "exported", NULL };
+	static const char *const kept[] = {
+		"pretrained", "exported", "version", NULL
+	};
 
 	return note_left(args, kept, out, err);
 }

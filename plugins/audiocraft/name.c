@@ -142,26 +142,3 @@ enum save judge_save(const char *path, char text[300])
 	}
 	return SAVE_GOOD;
 }
-
-int refuse_unfinished(const struct ferry_conversion_args *args,
-		      struct ferry_error *err)
-{
-	const char *path = args->inputs[0]->path;
-	bool take = false;
-	char text[300], shown[200];
-	int rc;
-
-	if (ferry_option(args->options, "take-unfinished")) {
-		rc = ferry_option_bool(args->options, "take-unfinished", &take,
-				       err);
-		if (rc)
-			return rc;
-	}
-	if (take || !path || judge_save(path, text) != SAVE_UNMARKED)
-		return 0;
-	ferry_escape(shown, sizeof(shown), base_name(path),
-		     strlen(base_name(path)));
-	return ferry_fail(err, FERRY_MALFORMED, "audiocraft", FERRY_NO_OFFSET,
-			  "%s is %s; --set take-unfinished=yes takes it as it "
-			  "is", shown, text);
-}

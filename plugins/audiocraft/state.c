@@ -25,6 +25,9 @@ static int find_source(const struct ferry_conversion_args *args,
 
 	if (!name || !strcmp(name, "best")) {
 		*out = best_model(v);
+		if (is_truthy(part(v, "fsdp_best_state")) &&
+		    (!*out || !is_truthy(*out)))
+			return refuse_shard(args->inputs[0], err);
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
@@ -45,10 +48,8 @@ static int find_source(const struct ferry_conversion_args *args,
 CONVERSION(run_training_state)
 {
 	struct ferry_value *weights = NULL;
-	int rc = refuse_unfinished(args, err);
+	int rc = find_source(args, &weights, err);
 
-	if (!rc)
-		rc = find_source(args, &weights, err);
 	if (rc)
 		return rc;
 	if (!weights || !ferry_value_items(weights) || !is_truthy(weights))

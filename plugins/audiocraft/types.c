@@ -87,6 +87,7 @@ static const struct ferry_artifact_type training = {
 	.suffixes = training_suffixes,
 	.recognise = recognise_training,
 	.describe = audiocraft_describe,
+	.admit = admit_save,
 	.check = check_training,
 	.weights = training_weights,
 };
@@ -98,6 +99,7 @@ static const struct ferry_artifact_type export_lm = {
 	.suffixes = export_suffixes,
 	.recognise = recognise_lm,
 	.describe = audiocraft_describe,
+	.admit = admit_save,
 	.check = check_export_lm,
 	.weights = export_weights,
 };
@@ -109,6 +111,7 @@ static const struct ferry_artifact_type export_compression = {
 	.suffixes = export_suffixes,
 	.recognise = recognise_compression,
 	.describe = audiocraft_describe,
+	.admit = admit_save,
 	.check = check_export_compression,
 	.weights = export_weights,
 };
@@ -120,6 +123,7 @@ static const struct ferry_artifact_type diffusion = {
 	.suffixes = training_suffixes,
 	.recognise = recognise_diffusion,
 	.describe = audiocraft_describe,
+	.admit = admit_save,
 	.check = check_diffusion,
 	.weights = diffusion_weights,
 };

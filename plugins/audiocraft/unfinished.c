@@ -7,6 +7,7 @@
 #include "plugins/audiocraft/audiocraft.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A zip archive ends in its directory. */
@@ -42,7 +43,12 @@ static int read_unfinished(const struct ferry_input *in,
 				  FERRY_NO_OFFSET, "the file is a token: it "
 				  "says that %.*s.tmp was written to its end, "
 				  "and holds nothing", (int)name.nfinal, base);
-	judge_save(in->path, text);
+	if (judge_save(in->path, text) == SAVE_COMPLETE)
+		snprintf(text, sizeof(text), "it is damaged, though %.*s"
+			 ".tmp.done says that all of it was written; delete "
+			 "the token, or AudioCraft puts the file in the place "
+			 "of %.*s when a run resumes", (int)name.nrank0, base,
+			 (int)name.nfinal, base);
 	return ferry_fail(err, FERRY_MALFORMED, "audiocraft",
 			  in->source->nbytes, "the file ends after %" PRIu64
 			  " bytes without the directory of its zip archive: %s",

@@ -94,10 +94,8 @@ CONVERSION(run_upgrade_training)
 	const struct ferry_pair *pair;
 	struct ferry_value *model;
 	struct entries e;
-	int rc = refuse_unfinished(args, err);
+	int rc = merge_conditions(args, &model, err);
 
-	if (!rc)
-		rc = merge_conditions(args, &model, err);
 	if (!rc && mapping(items, "compression_model"))
 		rc = tell(args->findings, FERRY_NOTE, "layout",
 			  "compression_model", err, "compression_model is left "

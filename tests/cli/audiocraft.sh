@@ -107,7 +107,16 @@ status 3
 run convert b.bin r.bin --set pretrained=facebook/encodec_32khz \
 	--allow-loss=empty
 status 0
+no_err "'version' is left behind"
 equal r.bin "$corpus/exports/reference.bin"
+run convert b.bin r2.bin --set pretrained=//pretrained/facebook/encodec_32khz \
+	--allow-loss=empty
+status 2
+err 'loaders take the name alone; leave //pretrained/ out'
+run convert "$codec" r3.bin --to audiocraft/export-compression --set legacy=yes
+status 0
+err "'best_state' is left behind"
+no_err "'ema' is left behind"
 run convert r.bin r.th --to audiocraft/training
 status 3
 err 'the file only names a pretrained model'
@@ -118,7 +127,10 @@ status 3
 err 'the run trains a compression model: it is no language model'
 run convert "$corpus/fsdp/checkpoint_2.th.1" x.bin --to audiocraft/export-lm
 status 3
-err 'fsdp_best_state.model is empty: this is the shard of a rank above 0'
+err 'fsdp_best_state.model is empty: this is the shard of a rank above 0; take that of rank 0, which is checkpoint_2.th'
+run convert "$corpus/fsdp/checkpoint_2.th.1" x.bin --to state-dict
+status 3
+err 'take that of rank 0, which is checkpoint_2.th'
 run convert "$corpus/broken/nothing.th" x.bin --to audiocraft/export-lm
 status 3
 err 'best_state.model is missing or empty'
@@ -185,6 +197,15 @@ err 'optim.nothing is not in the configuration'
 run convert a.bin e4.bin --set-config 'device=[1'
 status 1
 err "set-config: the value '[1' is no YAML"
+run convert a.bin e4.bin --set-config 'device=${optim.lr'
+status 2
+err "device: '\${optim.lr' begins an interpolation that is none"
+absent e4.bin
+run convert "$lm" e4.bin --to audiocraft/export-lm --set force-add=yes \
+	--set-config 'conditioners={wav: {model: chroma_stem}}'
+status 3
+err "'condition_provider.conditioners.wav.output_proj.weight' is missing"
+absent e4.bin
 
 # Modules to begin anew.
 run convert "$lm" tune.th \
@@ -216,18 +237,37 @@ out 'a save that was cut off: without checkpoint.th.tmp.done nothing says'
 run verify run/checkpoint.th.tmp
 status 4
 run convert run/checkpoint.th.tmp x.bin --to audiocraft/export-lm
-status 1
-err 'a save that was cut off'
-err '--set take-unfinished=yes takes it as it is'
+status 3
+err 'unfinished: checkpoint.th.tmp is a save that was cut off'
 absent x.bin
+for how in '' --weights --upgrade '--drop ^emb' '--to state-dict' \
+		'--to-format safetensors' '--set-config optim.lr=1'; do
+	run convert run/checkpoint.th.tmp x.th $how
+	status 3
+	err 'unfinished: checkpoint.th.tmp is a save that was cut off'
+	absent x.th
+done
+run average "$lm" run/checkpoint.th.tmp x.th
+status 3
+err 'unfinished: checkpoint.th.tmp is a save that was cut off'
+absent x.th
 run convert run/checkpoint.th.tmp x.bin --to audiocraft/export-lm \
-	--set take-unfinished=yes
+	--allow-loss=unfinished
 status 0
+err 'warning: checkpoint.th.tmp is a save that was cut off'
 : >run/checkpoint.th.tmp.done
 run inspect run/checkpoint.th.tmp
 out 'a whole save that was not renamed'
 run convert run/checkpoint.th.tmp y.bin --to audiocraft/export-lm
 status 0
+err 'rename it to checkpoint.th, then delete the token'
+mv run/checkpoint.th.tmp run/whole
+head -c 9000 run/whole >run/checkpoint.th.tmp
+run inspect run/checkpoint.th.tmp
+status 1
+err 'it is damaged, though checkpoint.th.tmp.done says that all of it was'
+err 'delete the token, or AudioCraft puts the file in the place of checkpoint.th'
+mv run/whole run/checkpoint.th.tmp
 run inspect run/checkpoint.th.tmp.done
 status 1
 err 'the file is a token'

@@ -398,6 +398,39 @@ Test(audiocraft, knows_the_tensors_of_a_language_model)
 	cr_expect_eq(count_code("missing"), 6);
 }
 
+Test(audiocraft, asks_sizes_of_a_language_model_to_be_some)
+{
+	struct ferry_value *plain;
+
+	cr_assert_eq(config_plain(store, text("transformer_lm: {dim: abc, "
+					      "n_q: 0, card: '${a}', "
+					      "hidden_scale: null}"),
+				  NULL, &plain, &err), 0);
+	cr_assert_eq(check_lm_tensors(plain, ferry_dict(store, 0),
+				      "best_state", findings, &err), 0);
+	cr_expect_eq(count_code("config"), 2);
+	cr_expect_str_eq(ferry_findings_get(findings, 0)->text,
+			 "transformer_lm.dim is no integer of at least 1");
+}
+
+Test(audiocraft, asks_exports_for_the_conditioners_they_name)
+{
+	static const char yaml[] = "conditioners: {args: {drop: 1}, text: "
+		"{model: t5}, wav: {model: chroma_stem}}\nsolver: ";
+	struct ferry_value *plain;
+
+	cr_assert_eq(config_plain(store, text("a: 1"), NULL, &plain, &err), 0);
+	cr_assert_eq(check_lm_conditioners(plain, model_weights(), "best_state",
+					   findings, &err), 0);
+	cr_assert_eq(config_plain(store, text(yaml), NULL, &plain, &err), 0);
+	cr_assert_eq(check_lm_conditioners(plain, model_weights(), "best_state",
+					   findings, &err), 0);
+	cr_expect_eq(ferry_findings_count(findings), 1);
+	cr_expect_str_eq(ferry_findings_get(findings, 0)->text,
+			 "'condition_provider.conditioners.wav.output_proj."
+			 "weight' is missing: the configuration asks for it");
+}
+
 /* ---- what loaders ask -------------------------------------------------------------- */
 
 Test(audiocraft, asks_magnet_for_its_spans)
@@ -421,6 +454,28 @@ Test(audiocraft, asks_exports_for_flat_weights_and_marks)
 	cr_expect_eq(count_code("exported"), 1);
 	cr_expect_eq(count_code("version"), 1);
 	cr_expect_eq(count_code("config"), 1);
+}
+
+Test(audiocraft, asks_texts_to_be_ones_that_omegaconf_reads)
+{
+	set(doc->root, "best_state", dict_of("w", tensor(1, 0, 0)));
+	set(doc->root, "xp.cfg", text("a: [1, {b: '${c'}]"));
+	set(doc->root, "version", text("1.3.0"));
+	set(doc->root, "exported", ferry_bool(true));
+	cr_assert_eq(check_export_lm(doc, findings, &err), 0);
+	cr_expect_eq(count_code("config"), 1);
+	cr_expect_str_eq(ferry_findings_get(findings, 0)->text,
+			 "'${c' begins an interpolation that is none: "
+			 "OmegaConf can't read the configuration as text");
+}
+
+Test(audiocraft, asks_references_for_a_name_alone)
+{
+	set(doc->root, "pretrained", text("//pretrained/facebook/x"));
+	set(doc->root, "version", text("1.3.0"));
+	set(doc->root, "exported", ferry_bool(true));
+	cr_assert_eq(check_export_compression(doc, findings, &err), 0);
+	cr_expect_eq(count_code("pretrained"), 1);
 }
 
 Test(audiocraft, asks_training_for_states_and_averages)

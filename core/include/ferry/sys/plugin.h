@@ -247,6 +247,16 @@ struct ferry_artifact_type {
 	int (*renamed)(struct ferry_document *doc,
 		       const struct ferry_renaming *changes, size_t n,
 		       struct ferry_findings *out, struct ferry_error *err);
+
+	/*
+	 * Whether the file that a document of this type was read from is one
+	 * to take, by its name and by what lies beside it: a save that was cut
+	 * off is not.  Asked of each input before anything is made of it, and
+	 * of what is verified.  A violation is a loss, which stops a
+	 * conversion unless its code is allowed; the rest is told.  Optional.
+	 */
+	int (*admit)(struct ferry_document *doc, struct ferry_findings *out,
+		     struct ferry_error *err);
 };
 
 /* ---- conversions ---------------------------------------------------------- */
