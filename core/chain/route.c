@@ -36,6 +36,7 @@ struct route {
 	struct ferry_error failure;	/* of the last conversion */
 	struct ferry_error detour;	/* of one on the way, the first */
 	char missing[320];		/* a role nobody filled */
+	bool missing_last;		/* of a conversion to the target */
 	struct ferry_error *err;
 };
 
@@ -76,14 +77,64 @@ static void offer(struct route *r, size_t from, size_t to,
 	node->tied = NULL;
 }
 
+/* Whether conversions lead from a node to the target, whatever they need; 1, 0
+ * or FERRY_NOMEM. */
+static int leads_on(const struct route *r, size_t at)
+{
+	bool *leads = ferry_alloc_zero(r->n, sizeof(*leads)), grew = true, is;
+	const struct ferry_known *c;
+	size_t from, to;
+
+	if (!leads)
+		return FERRY_NOMEM;
+	leads[r->target] = true;
+	while (grew) {
+		grew = false;
+		for (size_t i = 0; (c = ferry_session_get(
+			     r->p->s, FERRY_KNOWN_CONVERSIONS, i)); i++) {
+			from = node_named(r, c->conversion->roles[0].type);
+			to = node_named(r, c->conversion->output);
+			if (from == NO_NODE || leads[from] || to == NO_NODE ||
+			    !leads[to])
+				continue;
+			leads[from] = grew = true;
+		}
+	}
+	is = at != NO_NODE && leads[at];
+	ferry_alloc_free(leads);
+	return is;
+}
+
 /* Why a conversion has no part: the first is told when there is no way. */
 static int close_way(struct route *r, size_t to, const struct ferry_error *why,
 		     int rc)
 {
-	if (rc == FERRY_NOMEM)
+	int on = leads_on(r, to);
+
+	if (rc == FERRY_NOMEM || on < 0)
 		return ferry_fail_nomem(r->err, "a conversion");
+	if (!on)
+		return 0;
 	ferry_fail(to == r->target ? &r->failure : &r->detour, rc, why->origin,
 		   why->offset, "%s", why->text);
+	return 0;
+}
+
+/* What is told is missing: of a conversion to the target before others. */
+static int note_missing(struct route *r, const struct ferry_known *c,
+			const char *what)
+{
+	size_t to = node_named(r, c->conversion->output);
+	bool last = to == r->target;
+	int rc = !*r->missing || (last && !r->missing_last) ? leads_on(r, to) :
+		 0;
+
+	if (rc < 0)
+		return ferry_fail_nomem(r->err, "a plan");
+	if (rc) {
+		snprintf(r->missing, sizeof(r->missing), "%s", what);
+		r->missing_last = last;
+	}
 	return 0;
 }
 
@@ -96,9 +147,8 @@ static int prepare(struct route *r, size_t from, const struct ferry_known *c,
 	int rc = ferry__call_new(out, r->p, c, r->nodes[from].doc,
 				 doc == main->doc ? main->path : NULL, r->err);
 
-	if (!rc && !*r->missing)
-		snprintf(r->missing, sizeof(r->missing), "%s",
-			 (*out)->missing);
+	if (!rc)
+		rc = note_missing(r, c, (*out)->missing);
 	return rc;
 }
 

@@ -135,6 +135,12 @@ status 0
 run diff fitted.safetensors w.safetensors
 status 0
 
+# What is missing on ways that lead elsewhere is not told.
+run plan "$model" no.pt --to caiman/hardware
+err "no conversion leads from 'ksuit/model' to 'caiman/hardware'"
+run plan "$model" no.pt --to audiocraft/export-lm
+err "conversion 'audiocraft-state-dict-to-export-lm' needs a file as config"
+
 # ---- a run -----------------------------------------------------------------------
 
 run_dir=$corpus/run/2026-02-01_ab12c
