@@ -48,6 +48,7 @@ struct row {
 	struct ferry_store *store;
 	const struct ferry_value *from;
 	const char *wrong;		/* a key without its value */
+	bool failed;			/* memory is out */
 };
 
 static struct ferry_value *cell(struct row *row, const char *key, int kind)
@@ -70,19 +71,22 @@ static const struct ferry_value *words(struct row *row, const char *key)
 	return v;
 }
 
+static const char *keep(struct row *row, const char *text, size_t n)
+{
+	const char *kept = ferry_store_strndup(row->store, text, n);
+
+	row->failed |= !kept;
+	return kept;
+}
+
 static const char *word(struct row *row, const char *key, bool optional)
 {
 	const struct ferry_value *v = ferry_dict_get(row->from, key);
-	const char *text;
 
 	if (optional && v && v->kind == FERRY_NONE)
 		return NULL;
 	v = cell(row, key, FERRY_STRING);
-	if (!v)
-		return NULL;
-	text = ferry_store_strndup(row->store, v->u.s.data, v->u.s.nbytes);
-	row->wrong = text ? row->wrong : key;
-	return text;
+	return v ? keep(row, v->u.s.data, v->u.s.nbytes) : NULL;
 }
 
 static bool truth(struct row *row, const char *key)
@@ -122,8 +126,7 @@ static void read_row(struct row *row, struct release *out)
 	out->groups = count(row, "groups");
 	out->pydantic = count(row, "pydantic");
 	snprintf(protocol, sizeof(protocol), "%u", count(row, "protocol"));
-	out->protocol = ferry_store_strndup(row->store, protocol,
-					    strlen(protocol));
+	out->protocol = keep(row, protocol, strlen(protocol));
 	out->has_version = out->hardware && list_has(out->hardware, "version");
 }
 
@@ -139,6 +142,8 @@ static int find_newest(struct row *top, struct releases *all,
 {
 	const char *name = word(top, "newest", false);
 
+	if (top->failed)
+		return ferry_fail_nomem(err, "the table of releases");
 	for (all->newest = 0; name && all->newest < all->n; all->newest++)
 		if (!strcmp(all->items[all->newest].name, name))
 			return 0;
@@ -172,9 +177,10 @@ int releases_load(struct ferry_store *store, struct releases *out,
 			read_row(&row, &out->items[i]);
 		else
 			row.wrong = "release";
-		if (row.wrong || !out->items[i].protocol)
-			return fail_row(row.wrong ? row.wrong : "protocol", i,
-					err);
+		if (row.failed)
+			return ferry_fail_nomem(err, "the table of releases");
+		if (row.wrong)
+			return fail_row(row.wrong, i, err);
 	}
 	row.from = file;
 	return find_newest(&row, out, err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <ferry/plan.h>
+#include <ferry/sys/alloc.h>
 #include <ferry/sys/plugin.h>
 
 #include "plugins/caiman/average.h"
@@ -614,6 +615,54 @@ Test(caiman, export_needs_what_upstream_needs)
 	says(&w, "does not end in .binary");
 	w.settings[0] = "variant=base";
 	says(&w, "ema_state_dict is not variant 'base'");
+}
+
+/* Plan with each allocation failing in turn, until none does. */
+static void fail_each(const struct ferry_job *job)
+{
+	struct ferry_plan *p;
+	uint64_t n;
+	int rc;
+
+	for (n = 1;; n++) {
+		p = NULL;
+		ferry_error_clear(&err);
+		ferry_alloc_fail_at(n);
+		rc = ferry_plan_new(&p, session, job, &err);
+		if (ferry_alloc_fail_at(0) < n)
+			break;
+		cr_assert_eq(rc, FERRY_NOMEM, "allocation %d: %d %s", (int)n,
+			     rc, err.text);
+		cr_assert_eq(err.code, FERRY_NOMEM, "allocation %d: %s",
+			     (int)n, err.text);
+	}
+	cr_assert_eq(rc, 0, "%s", err.text);
+	cr_assert_gt(n, 100);
+	ferry_plan_free(p);
+}
+
+Test(caiman, memory_runs_out, .timeout = 300)
+{
+	const char *inputs[2], *maps[1], *settings[2] = { VARIANT };
+	char map[600];
+	struct ferry_job job = {
+		.inputs = inputs, .n_inputs = 2, .map_paths = maps,
+		.settings = settings, .n_settings = 1, .n_map_paths = 1,
+		.output = "x.hw.pt", .to = "caiman/hardware",
+	};
+
+	put_variant();
+	snprintf(map, sizeof(map), "/datasets=%s", corpus("datasets"));
+	maps[0] = map;
+	inputs[0] = corpus("RNN-T_best_checkpoint.pt");
+	inputs[1] = corpus("config.yaml");
+	fail_each(&job);
+	inputs[0] = corpus("hardware-1.4.pt");
+	job = (struct ferry_job){
+		.inputs = inputs, .n_inputs = 1, .output = "x.hw.pt",
+		.upgrade = true,
+	};
+	fail_each(&job);
 }
 
 /* ---- migration ------------------------------------------------------------------------- */
