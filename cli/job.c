@@ -448,7 +448,8 @@ int cli_job_run(struct cli *c, struct cli_job *j,
 	int id;
 
 	while ((id = cli_next(c, &arg)) > 0) {
-		id = take(c, j, id, arg);
+		id = id >= CLI_JOB_OTHER && j->other ?
+		     j->other(c, j, id, arg) : take(c, j, id, arg);
 		if (id)
 			break;
 	}

@@ -22,11 +22,17 @@ struct cli_job {
 	struct cli_list with, settings, select, allow_loss, map_paths;
 	bool default_name;	/* no operand is the output */
 	bool needs_output;	/* the verb writes */
+	/* Takes the verb's own options, from id 500 on: CLI_END or CLI_USAGE. */
+	int (*other)(struct cli *c, struct cli_job *j, int id,
+		     const char *arg);
+	void *own;		/* the verb's */
 	char **texts;		/* pieces cut out of arguments */
 	size_t n_texts, texts_cap;
 };
 
-/* Ids below 500 are theirs. */
+#define CLI_JOB_OTHER 500
+
+/* Ids below CLI_JOB_OTHER are theirs. */
 extern const struct cli_option cli_job_options[];
 extern const struct cli_option cli_run_options[];
 

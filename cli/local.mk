@@ -42,6 +42,9 @@ cli_ferry_SOURCES = \
 	cli/main.c \
 	cli/memory.c \
 	cli/memory.h \
+	cli/migrate.c \
+	cli/migrate_report.c \
+	cli/migrate_report.h \
 	cli/models.c \
 	cli/outlet.c \
 	cli/outlet.h \

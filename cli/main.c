@@ -12,7 +12,7 @@
 
 static const struct cli_verb *const verbs[] = {
 	&cli_convert, &cli_plan, &cli_inspect, &cli_diff, &cli_verify,
-	&cli_average, &cli_scan, &cli_types, &cli_formats, &cli_conversions,
+	&cli_migrate, &cli_average, &cli_scan, &cli_types, &cli_formats, &cli_conversions,
 	&cli_models, &cli_plugins,
 };
 

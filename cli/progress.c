@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <ferry/migrate.h>
+
 #include "cli/text.h"
 
 #define INTERVAL UINT64_C(100000000)
@@ -67,6 +69,35 @@ void cli_progress_step(void *ctx, uint64_t done, uint64_t total)
 		ferry_bytes_text((uint64_t)rate, c));
 	if (rate > 0 && total >= done)
 		put_left((double)(total - done) / rate);
+	fflush(stderr);
+}
+
+void cli_progress_batch(struct cli_progress *p, const struct ferry_totals *t,
+			uint64_t n_files)
+{
+	char a[CLI_NUMBER_CAP], b[CLI_NUMBER_CAP];
+	char c[CLI_NUMBER_CAP], d[CLI_NUMBER_CAP], e[CLI_NUMBER_CAP];
+	uint64_t at = now(), n = t->n[FERRY_ITEM_DONE] + t->n[FERRY_ITEM_KEPT] +
+				 t->n[FERRY_ITEM_COPIED] +
+				 t->n[FERRY_ITEM_PLANNED] +
+				 t->n[FERRY_ITEM_FAILED];
+	double rate;
+
+	if (!p->shown || at - p->last < INTERVAL)
+		return;
+	p->last = at;
+	p->dirty = true;
+	rate = t->seconds > 0 ? (double)t->bytes_done / t->seconds : 0;
+	fprintf(stderr, "\r\033[K%s of %s files, %s of %s, %s/s",
+		cli_count(a, n), cli_count(b, n_files),
+		ferry_bytes_text(t->bytes_done, c),
+		ferry_bytes_text(t->bytes_total, d),
+		ferry_bytes_text((uint64_t)rate, e));
+	if (rate > 0 && t->bytes_total >= t->bytes_done)
+		put_left((double)(t->bytes_total - t->bytes_done) / rate);
+	if (t->n[FERRY_ITEM_FAILED])
+		fprintf(stderr, ", %s failed",
+			cli_count(a, t->n[FERRY_ITEM_FAILED]));
 	fflush(stderr);
 }
 

@@ -17,6 +17,10 @@ struct cli_progress {
 void cli_progress_init(struct cli_progress *p, bool quiet);
 /* struct ferry_run_options' progress; ctx is the struct cli_progress. */
 void cli_progress_step(void *ctx, uint64_t done, uint64_t total);
+/* The same for a batch of files. */
+struct ferry_totals;
+void cli_progress_batch(struct cli_progress *p, const struct ferry_totals *t,
+			uint64_t n_files);
 void cli_progress_clear(struct cli_progress *p);
 
 /* Seconds since cli_progress_init(). */

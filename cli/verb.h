@@ -12,6 +12,7 @@ extern const struct cli_verb cli_conversions;
 extern const struct cli_verb cli_diff;
 extern const struct cli_verb cli_formats;
 extern const struct cli_verb cli_inspect;
+extern const struct cli_verb cli_migrate;
 extern const struct cli_verb cli_models;
 extern const struct cli_verb cli_plan;
 extern const struct cli_verb cli_plugins;

@@ -12,6 +12,8 @@ core_libferry_la_CFLAGS = \
 	$(DEFLATE_CFLAGS) \
 	$(PCRE2_CFLAGS) \
 	$(YAML_CFLAGS) \
+	$(JANSSON_CFLAGS) \
+	$(OPENSSL_CFLAGS) \
 	$(NULL)
 core_libferry_la_LDFLAGS = \
 	$(AM_LDFLAGS) \
@@ -23,6 +25,8 @@ core_libferry_la_LIBADD = \
 	$(DEFLATE_LIBS) \
 	$(PCRE2_LIBS) \
 	$(YAML_LIBS) \
+	$(JANSSON_LIBS) \
+	$(OPENSSL_LIBS) \
 	$(NULL)
 
 ferryincludedir = $(includedir)/ferry
@@ -62,3 +66,4 @@ include core/model/local.mk
 include core/registry/local.mk
 include core/handling/local.mk
 include core/chain/local.mk
+include core/batch/local.mk

@@ -49,3 +49,11 @@ dist_linnaeustensors_DATA = \
 	schemas/linnaeus/tensors/mFormerV1-xl.yaml \
 	schemas/linnaeus/tensors/mFormerV1.yaml \
 	$(NULL)
+
+recipesdir = $(schemadir)/recipes
+dist_recipes_DATA = \
+	schemas/recipes/drop-optimizer.yaml \
+	schemas/recipes/to-safetensors.yaml \
+	schemas/recipes/upgrade.yaml \
+	schemas/recipes/weights-only.yaml \
+	$(NULL)

@@ -29,6 +29,11 @@
 
 FERRY_BEGIN
 
+enum ferry_digest_kind {
+	FERRY_DIGEST_SHA256,
+	FERRY_DIGEST_CRC32,	/* ten times as fast; tells damage, not fraud */
+};
+
 /* Part `index` of `count`; count 0: all. */
 struct ferry_shard {
 	uint32_t index, count;
@@ -54,7 +59,8 @@ struct ferry_migration_options {
 	bool overwrite;		/* replace files that no sidecar knows */
 	bool remove_source;	/* after its output was verified: job->verify,
 				 * or MISUSE */
-	bool verify;
+	bool verify;		/* each output is read again and compared */
+	enum ferry_digest_kind digest;	/* of outputs and their tensors */
 	struct ferry_shard shard;
 };
 

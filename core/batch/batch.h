@@ -1,0 +1,195 @@
+/*
+ * A migration, as the files of this room share it.
+ *
+ *	discover.c   sources to entries
+ *	survey.c     an entry read by index: what it is, where it goes
+ *	make.c       an entry's outputs made aside
+ *	settle.c     outputs moved to their names, with their sidecars
+ *	pool.c       processes that do so for many
+ *	journal.c    what is told of it
+ *	manifest.c   all of it frozen
+ */
+#ifndef CORE_BATCH_BATCH_H
+#define CORE_BATCH_BATCH_H
+
+#include <ferry/migrate.h>
+#include <ferry/sys/map.h>
+
+#include "core/batch/recipe.h"
+
+#define FERRY__SIDECAR ".ferry.json"
+#define FERRY__LEDGER ".ferry"
+#define FERRY__BACKUP ".ferry-backup"
+#define FERRY__SIDECAR_MOST ((size_t)256 << 20)
+
+struct ferry__entry {
+	struct ferry_item item;
+	const char *path;	/* below its root, or its base name */
+	const char *wanted;	/* output below DST that a list gave, or NULL */
+	const char **members;	/* files beside it that belong to it */
+	size_t n_members;
+	const struct ferry__rule *rule;
+	enum ferry__action action;
+	bool directory;		/* an artifact that is a directory */
+	bool matched;		/* rule, action and output are known */
+	bool planned;		/* by a survey in full */
+	bool tensors;		/* its format holds some */
+	bool shards;		/* its format may be several files */
+	bool elsewhere;		/* of another shard */
+};
+
+struct ferry_migration {
+	struct ferry_session *s;
+	struct ferry_store *store;	/* every string and list */
+	struct ferry_migration_options o;	/* its texts in the store */
+	const char *output;		/* NULL: in place */
+	const char *ledger;		/* directory of the journals */
+	const char *template;
+	const char *manifest;		/* digest of a frozen one, or NULL */
+	struct ferry__recipe recipe;
+	struct ferry__entry *entries;	/* by source, once found */
+	size_t n, cap;
+	struct ferry_map by_source;	/* while finding; then index */
+	struct ferry_findings *findings;
+	json_t *rules;			/* the recipe's, for a manifest */
+};
+
+/* ---- discover.c ---------------------------------------------------------- */
+
+int ferry__discover(struct ferry_migration *m, struct ferry_error *err);
+/* Sniff one file or directory artifact and append it; `path` lies in the store,
+ * `below` in it. */
+int ferry__add_entry(struct ferry_migration *m, const char *source,
+		     const char *below, struct ferry__entry **out,
+		     struct ferry_error *err);
+/* The format of a file by its content, or the failure it is. */
+void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e);
+
+/* ---- survey.c ------------------------------------------------------------ */
+
+/* A name for texts that live on. */
+const char *ferry__keep(struct ferry_migration *m, const char *text);
+/* A message without the file name that it begins with: items are told with
+ * theirs. */
+const char *ferry__beside_name(const char *text, const char *source);
+void ferry__entry_fail(struct ferry_migration *m, struct ferry__entry *e,
+		       const struct ferry_error *why);
+/* By what is known without reading: false when it must be read. */
+bool ferry__match_early(struct ferry_migration *m, struct ferry__entry *e);
+/* In a worker: read, match and, when `full`, plan.  The result goes over as a
+ * record: ferry__entry_tell(), ferry__entry_take(). */
+void ferry__survey_entry(struct ferry_migration *m, struct ferry__entry *e,
+			 bool full, json_t *members);
+/* Which entries write the same file: all of them fail. */
+int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err);
+/* The path of the output by the templates. */
+int ferry__name_output(struct ferry_migration *m, struct ferry__entry *e,
+		       struct ferry_error *err);
+/* The job of an entry, its strings borrowed. */
+void ferry__job_of(const struct ferry_migration *m,
+		   const struct ferry__entry *e, const char *const *input,
+		   const char *output, struct ferry_job *out);
+/* A plan; an upgrade that the type has none of is left out. */
+int ferry__plan_entry(struct ferry_migration *m, const struct ferry__entry *e,
+		      const char *output, struct ferry_plan **out,
+		      struct ferry_error *err);
+/* Kinds of losses, each once; refused: those not allowed, with their texts. */
+void ferry__tell_losses(const struct ferry_migration *m,
+			struct ferry__entry *e, const struct ferry_plan *p,
+			struct ferry_buffer *refused);
+
+/* ---- entries as records -------------------------------------------------- */
+
+json_t *ferry__entry_tell(const struct ferry__entry *e);
+void ferry__entry_take(struct ferry_migration *m, struct ferry__entry *e,
+		       const json_t *record);
+
+/* ---- make.c, settle.c ---------------------------------------------------- */
+
+/* What a worker made of an entry, not yet under its name. */
+struct ferry__made {
+	struct ferry__entry *entry;
+	char *aside;		/* directory that holds the files, or NULL */
+	bool known;		/* a sidecar tells of what is replaced */
+	json_t *sidecar;
+	struct ferry_error err;	/* why not */
+	bool full;		/* the disk is */
+};
+
+struct ferry__worker {
+	struct ferry_migration *m;
+	const struct ferry_migration_run *how;
+	char *work;		/* its directory; made when needed */
+	uint64_t n_made;
+	uint64_t memory;	/* granted for what is at hand */
+	unsigned threads;
+	const atomic_bool *cancel;
+	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	void *progress_ctx;
+};
+
+void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
+		 struct ferry__made *out);
+/* Sync, rename and record; entries get their states. */
+void ferry__settle(struct ferry__worker *w, struct ferry__made *made,
+		   size_t n);
+/* The directory that outputs are made in, kept by a lock on it. */
+int ferry__work_open(struct ferry__worker *w, struct ferry_error *err);
+void ferry__work_close(struct ferry__worker *w);
+/* Those of dead processes of this host. */
+void ferry__work_sweep(const char *ledger);
+
+/* Identity of the files an entry is made of, as the sidecar has it. */
+int ferry__identify_source(const struct ferry__entry *e, json_t **out,
+			   uint64_t *nbytes, struct ferry_error *err);
+/* Its sidecar says that it is done (and was verified, if that is wanted);
+ * *known: there is one. */
+bool ferry__is_done(struct ferry__entry *e, const char *key, bool verified,
+		    bool *known);
+/* It takes the place of its source. */
+bool ferry__in_place(const struct ferry__entry *e);
+
+/* ---- pool.c -------------------------------------------------------------- */
+
+enum ferry__task { FERRY__SURVEY, FERRY__PLAN, FERRY__RUN };
+
+/* Entries to work on, in order; told() is called for each that is settled. */
+struct ferry__pool {
+	struct ferry_migration *m;
+	const struct ferry_migration_run *how;
+	enum ferry__task task;
+	const size_t *order;
+	size_t n;
+	struct ferry_totals totals;
+	uint64_t n_failed;
+	struct ferry_error full;	/* the disk is */
+	void (*settled)(void *ctx, struct ferry__entry *e,
+			const json_t *record);
+	void *ctx;
+};
+
+/* CANCELLED, LIMIT after too many failures, IO; else 0. */
+int ferry__pool_run(struct ferry__pool *p, struct ferry_error *err);
+
+/* ---- journal.c, manifest.c ----------------------------------------------- */
+
+struct ferry__journal;
+
+int ferry__journal_open(struct ferry__journal **out,
+			const struct ferry_migration *m,
+			const struct ferry_migration_run *how,
+			uint64_t n_items, uint64_t nbytes,
+			struct ferry_error *err);
+void ferry__journal_item(struct ferry__journal *j,
+			 const struct ferry__entry *e);
+/* Close it; IO when some line could not be written. */
+int ferry__journal_close(struct ferry__journal *j,
+			 const struct ferry_totals *totals,
+			 const char *stopped, struct ferry_error *err);
+
+/* A manifest by its first line. */
+bool ferry__is_manifest(const char *path);
+int ferry__manifest_load(struct ferry_migration *m, const char *path,
+			 struct ferry_error *err);
+
+#endif

@@ -1,0 +1,397 @@
+/* Finding items: walks, lists, single files. */
+#include "config.h"
+
+#include "core/batch/batch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ferry/sys/alloc.h>
+#include <ferry/sys/buffer.h>
+
+#include "core/batch/record.h"
+#include "core/io/directory.h"
+#include "core/registry/registry.h"
+
+#define DEPTH_MOST 200
+
+struct finder {
+	struct ferry_migration *m;
+	struct ferry_buffer path;	/* of what is looked at */
+	size_t root;			/* bytes of it that are the root's */
+	struct stat dst;		/* st_ino 0: none */
+	bool directories;		/* some format is one */
+	unsigned depth;
+	struct ferry_error *err;
+};
+
+static const char *below(const struct finder *f)
+{
+	const char *p = f->path.data + f->root;
+
+	while (*p == '/')
+		p++;
+	return p;
+}
+
+static int note(struct finder *f, enum ferry_level level, const char *code,
+		const char *text)
+{
+	return ferry_findings_add(f->m->findings, level, code, f->path.data,
+				  FERRY_NO_OFFSET, "%s", text) ?
+	       ferry_fail_nomem(f->err, "findings") : 0;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && !strcmp(name + n - m, end);
+}
+
+/* What ferry itself leaves beside outputs. */
+static bool is_own(const char *name)
+{
+	return ends_with(name, FERRY__SIDECAR) ||
+	       strstr(name, FERRY__BACKUP) || !strcmp(name, FERRY__LEDGER);
+}
+
+/* ---- entries ------------------------------------------------------------- */
+
+static struct ferry__entry *append(struct ferry_migration *m)
+{
+	size_t cap = m->cap ? 2 * m->cap : 256;
+	struct ferry__entry *entries;
+
+	if (m->n == m->cap) {
+		entries = ferry_alloc_resize(m->entries, cap, sizeof(*entries));
+		if (!entries)
+			return NULL;
+		m->entries = entries;
+		m->cap = cap;
+	}
+	memset(&m->entries[m->n], 0, sizeof(*m->entries));
+	return &m->entries[m->n++];
+}
+
+int ferry__add_entry(struct ferry_migration *m, const char *source,
+		     const char *path, struct ferry__entry **out,
+		     struct ferry_error *err)
+{
+	struct ferry__entry *e;
+
+	*out = NULL;
+	if (ferry_map_get(&m->by_source, source, strlen(source), NULL))
+		return 0;
+	e = append(m);
+	if (!e || ferry_map_put(&m->by_source, source, strlen(source),
+				m->n - 1))
+		return ferry_fail_nomem(err, "an item");
+	e->item.source = source;
+	e->item.n_files = 1;
+	e->path = path;
+	*out = e;
+	return 0;
+}
+
+/* An ending that formats of tensors have. */
+static bool looks_like_one(const struct ferry_session *s, const char *name)
+{
+	const struct ferry_format *f;
+
+	for (size_t i = 0; i < s->n[FERRY_KNOWN_FORMATS]; i++) {
+		f = s->rows[FERRY_KNOWN_FORMATS][i].format;
+		if (!(f->flags & FERRY_FORMAT_TENSORS) ||
+		    f->flags & FERRY_FORMAT_DIRECTORY)
+			continue;
+		for (const char *const *end = f->suffixes; end && *end; end++)
+			if (ends_with(name, *end))
+				return true;
+	}
+	return false;
+}
+
+static void set_other(struct ferry_migration *m, struct ferry__entry *e,
+		      const struct ferry_error *why)
+{
+	e->action = m->o.copy_others ? FERRY__COPY : FERRY__SKIP;
+	e->item.reason = ferry__keep(m, ferry__beside_name(why->text,
+							  e->item.source));
+	e->matched = true;
+	if (e->action == FERRY__SKIP)
+		e->item.state = FERRY_ITEM_SKIPPED;
+}
+
+void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	const struct ferry_known *format;
+	int rc = ferry_identify(m->s, e->item.source, &format, &why);
+
+	if (!rc) {
+		e->item.format = format->name;
+		e->tensors = format->format->flags & FERRY_FORMAT_TENSORS;
+		e->shards = format->format->flags & FERRY_FORMAT_SHARDS;
+		return;
+	}
+	if (rc == FERRY_UNSUPPORTED &&
+	    !looks_like_one(m->s, ferry__base_name(e->item.source)))
+		set_other(m, e, &why);
+	else
+		ferry__entry_fail(m, e, &why);
+}
+
+static int add_file(struct finder *f, uint64_t nbytes)
+{
+	struct ferry_migration *m = f->m;
+	const char *source = ferry_store_strndup(m->store, f->path.data,
+						 f->path.n);
+	struct ferry__entry *e;
+	int rc;
+
+	if (!source)
+		return ferry_fail_nomem(f->err, "an item");
+	rc = ferry__add_entry(m, source, source + (below(f) - f->path.data),
+			      &e, f->err);
+	if (rc || !e)
+		return rc;
+	e->item.nbytes = nbytes;
+	ferry__sniff(m, e);
+	return 0;
+}
+
+/* ---- directories --------------------------------------------------------- */
+
+/* A directory that a format takes: 1 when it is an item now. */
+static int add_directory(struct finder *f)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	const struct ferry_known *format;
+	struct ferry_directory d;
+	struct ferry__entry *e;
+	const char *source;
+	int rc;
+
+	if (!f->directories || ferry_identify(f->m->s, f->path.data, &format,
+					      &why))
+		return 0;
+	source = ferry_store_strndup(f->m->store, f->path.data, f->path.n);
+	if (!source)
+		return ferry_fail_nomem(f->err, "an item");
+	rc = ferry__add_entry(f->m, source, source + (below(f) - f->path.data),
+			      &e, f->err);
+	if (rc || !e)
+		return rc ? rc : 1;
+	e->directory = true;
+	e->item.format = format->name;
+	e->tensors = format->format->flags & FERRY_FORMAT_TENSORS;
+	rc = ferry_directory_list(&d, source, NULL, f->err);
+	if (rc)
+		return rc;
+	e->item.n_files = (uint32_t)d.n;
+	for (size_t i = 0; i < d.n; i++)
+		e->item.nbytes += d.sizes[i];
+	ferry_directory_release(&d);
+	return 1;
+}
+
+static int walk(struct finder *f, int fd);
+
+static int enter(struct finder *f, int parent, const char *name,
+		 const struct stat *st)
+{
+	int fd, rc;
+
+	if (f->dst.st_ino && st->st_ino == f->dst.st_ino &&
+	    st->st_dev == f->dst.st_dev)
+		return note(f, FERRY_NOTE, "destination",
+			    "is where the outputs go, and is passed over");
+	if (f->depth == DEPTH_MOST)
+		return note(f, FERRY_WARNING, "deep-directory",
+			    "lies too deep and was not looked into");
+	rc = add_directory(f);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+		    O_CLOEXEC);
+	if (fd < 0)
+		return ferry_findings_add(f->m->findings, FERRY_WARNING,
+					  "unreadable-directory",
+					  f->path.data, FERRY_NO_OFFSET,
+					  "can't be looked into: %s",
+					  strerror(errno)) ?
+		       ferry_fail_nomem(f->err, "findings") : 0;
+	f->depth++;
+	rc = walk(f, fd);
+	f->depth--;
+	return rc;
+}
+
+static int take_link(struct finder *f, int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, 0))
+		return note(f, FERRY_WARNING, "broken-link", errno == ELOOP ?
+			    "is a symbolic link that leads back to itself" :
+			    "is a symbolic link to nothing");
+	if (S_ISREG(st.st_mode))
+		return add_file(f, (uint64_t)st.st_size);
+	return S_ISDIR(st.st_mode) ?
+	       note(f, FERRY_NOTE, "linked-directory", "is a link to a "
+		    "directory, which is not followed") :
+	       note(f, FERRY_NOTE, "no-file", "is no regular file");
+}
+
+static int take(struct finder *f, int dir, const char *name)
+{
+	struct stat st;
+
+	if (is_own(name))
+		return 0;
+	if (ferry_is_temporary(name))
+		return note(f, FERRY_NOTE, "leftover", "is what an interrupted "
+			    "conversion left behind; it can be removed");
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 :
+		       note(f, FERRY_WARNING, "unreadable", strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return enter(f, dir, name, &st);
+	if (S_ISREG(st.st_mode))
+		return add_file(f, (uint64_t)st.st_size);
+	if (S_ISLNK(st.st_mode))
+		return take_link(f, dir, name);
+	return note(f, FERRY_NOTE, "no-file", "is no regular file");
+}
+
+/* Takes the descriptor over. */
+static int walk(struct finder *f, int fd)
+{
+	DIR *dir = fdopendir(fd);
+	const struct dirent *entry;
+	size_t n = f->path.n;
+	int rc = 0;
+
+	if (!dir) {
+		close(fd);
+		return ferry_fail_nomem(f->err, "a directory");
+	}
+	for (errno = 0; !rc && (entry = readdir(dir)); errno = 0) {
+		if (!strcmp(entry->d_name, ".") ||
+		    !strcmp(entry->d_name, ".."))
+			continue;
+		ferry_buffer_printf(&f->path, "%s%s", n &&
+				    f->path.data[n - 1] == '/' ? "" : "/",
+				    entry->d_name);
+		if (f->path.failed)
+			rc = ferry_fail_nomem(f->err, "a file name");
+		else
+			rc = take(f, fd, entry->d_name);
+		f->path.n = n;
+		if (f->path.data)
+			f->path.data[n] = '\0';
+	}
+	if (!rc && errno)
+		rc = note(f, FERRY_WARNING, "unreadable-directory",
+			  strerror(errno));
+	closedir(dir);
+	return rc;
+}
+
+/* ---- sources ------------------------------------------------------------- */
+
+static int fail_source(const char *path, int e, struct ferry_error *err)
+{
+	char shown[256];
+
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	if (e == ENOENT)
+		return ferry_fail(err, FERRY_NOTFOUND, "migrate",
+				  FERRY_NO_OFFSET, "%s: is not there", shown);
+	return ferry_fail_errno(err, e, "%s: can't look into it", shown);
+}
+
+static int check_apart(const struct finder *f, const struct stat *st,
+		       struct ferry_error *err)
+{
+	if (!f->dst.st_ino || st->st_ino != f->dst.st_ino ||
+	    st->st_dev != f->dst.st_dev)
+		return 0;
+	return ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
+			  "%s: is source and destination; --in-place replaces "
+			  "files where they are", f->path.data);
+}
+
+static int find_in(struct finder *f, const char *source)
+{
+	struct ferry_error *err = f->err;
+	struct stat st;
+	int fd, rc;
+
+	f->path.n = 0;
+	ferry_buffer_add_str(&f->path, source);
+	while (f->path.n > 1 && f->path.data[f->path.n - 1] == '/')
+		f->path.data[--f->path.n] = '\0';
+	if (f->path.failed)
+		return ferry_fail_nomem(err, "a file name");
+	if (stat(source, &st))
+		return fail_source(source, errno, err);
+	f->root = f->path.n;
+	if (S_ISREG(st.st_mode)) {
+		f->root = (size_t)(ferry__base_name(f->path.data) -
+				   f->path.data);
+		return add_file(f, (uint64_t)st.st_size);
+	}
+	if (!S_ISDIR(st.st_mode))
+		return fail_source(source, EINVAL, err);
+	rc = check_apart(f, &st, err);
+	if (rc)
+		return rc;
+	f->root = (size_t)(ferry__base_name(f->path.data) - f->path.data);
+	rc = add_directory(f);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	f->root = f->path.n;
+	fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? fail_source(source, errno, err) : walk(f, fd);
+}
+
+static int by_source(const void *a, const void *b)
+{
+	return strcmp(((const struct ferry__entry *)a)->item.source,
+		      ((const struct ferry__entry *)b)->item.source);
+}
+
+static int sort_entries(struct ferry_migration *m, struct ferry_error *err)
+{
+	if (m->n)
+		qsort(m->entries, m->n, sizeof(*m->entries), by_source);
+	ferry_map_release(&m->by_source);
+	for (size_t i = 0; i < m->n; i++)
+		if (ferry_map_put(&m->by_source, m->entries[i].item.source,
+				  strlen(m->entries[i].item.source), i))
+			return ferry_fail_nomem(err, "an item");
+	return 0;
+}
+
+int ferry__discover(struct ferry_migration *m, struct ferry_error *err)
+{
+	struct finder f = { .m = m, .err = err };
+	int rc = 0;
+
+	f.directories = ferry__any_directory_format(m->s);
+	if (m->output && stat(m->output, &f.dst))
+		f.dst.st_ino = 0;
+	for (size_t i = 0; i < m->o.n_sources && !rc; i++)
+		rc = ferry__is_manifest(m->o.sources[i]) ?
+		     ferry__manifest_load(m, m->o.sources[i], err) :
+		     find_in(&f, m->o.sources[i]);
+	ferry_buffer_release(&f.path);
+	return rc ? rc : sort_entries(m, err);
+}

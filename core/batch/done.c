@@ -1,0 +1,202 @@
+/* Who a source is, and whether its output is made. */
+#include "config.h"
+
+#include "core/batch/batch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ferry/sys/buffer.h>
+
+#include "core/batch/digest.h"
+#include "core/batch/record.h"
+#include "core/io/directory.h"
+#include "core/io/target.h"
+
+bool ferry__in_place(const struct ferry__entry *e)
+{
+	return e->item.output && !strcmp(e->item.output, e->item.source);
+}
+
+/* ---- identity ------------------------------------------------------------ */
+
+static int fail_open(const char *path, int e, struct ferry_error *err)
+{
+	char shown[256];
+
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	if (e == ENOENT)
+		return ferry_fail(err, FERRY_NOTFOUND, "", FERRY_NO_OFFSET,
+				  "%s: is not there any more", shown);
+	return ferry_fail_errno(err, e, "%s: can't open it", shown);
+}
+
+/* {path, nbytes, mtime_ns, ends} */
+static int identify_file(const char *path, const char *name, json_t *list,
+			 uint64_t *nbytes, struct ferry_error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+	char ends[FERRY__DIGEST_TEXT];
+	struct stat st;
+	json_t *file;
+
+	if (fd < 0)
+		return fail_open(path, errno, err);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		rc = fail_open(path, EINVAL, err);
+	else
+		rc = ferry__digest_ends(fd, path, (uint64_t)st.st_size, ends,
+					err);
+	close(fd);
+	if (rc)
+		return rc;
+	*nbytes += (uint64_t)st.st_size;
+	file = json_pack("{so sI sI ss}", "path", ferry__record_name(name),
+			 "nbytes", (json_int_t)st.st_size, "mtime_ns",
+			 (json_int_t)st.st_mtim.tv_sec * 1000000000 +
+			 st.st_mtim.tv_nsec, "ends", ends);
+	return json_array_append_new(list, file) ?
+	       ferry_fail_nomem(err, "a record") : 0;
+}
+
+static int identify_directory(const struct ferry__entry *e, json_t *list,
+			      uint64_t *nbytes, struct ferry_error *err)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	size_t below = strlen(e->item.source) - strlen(e->path);
+	struct ferry_directory d;
+	int rc = ferry_directory_list(&d, e->item.source, NULL, err);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < d.n && !rc; i++) {
+		path.n = 0;
+		ferry_buffer_printf(&path, "%s/%s", e->item.source,
+				    d.names[i]);
+		rc = path.failed ? ferry_fail_nomem(err, "a file name") :
+		     identify_file(path.data, path.data + below, list, nbytes,
+				   err);
+	}
+	ferry_buffer_release(&path);
+	ferry_directory_release(&d);
+	return rc;
+}
+
+int ferry__identify_source(const struct ferry__entry *e, json_t **out,
+			   uint64_t *nbytes, struct ferry_error *err)
+{
+	size_t root = strlen(e->item.source) - strlen(e->path);
+	json_t *list = json_array();
+	int rc;
+
+	*nbytes = 0;
+	rc = !list ? ferry_fail_nomem(err, "a record") : e->directory ?
+	     identify_directory(e, list, nbytes, err) :
+	     identify_file(e->item.source, e->path, list, nbytes, err);
+	for (size_t i = 0; i < e->n_members && !rc; i++)
+		rc = identify_file(e->members[i], strlen(e->members[i]) > root ?
+				   e->members[i] + root : e->members[i], list,
+				   nbytes, err);
+	if (rc)
+		json_decref(list);
+	else
+		*out = list;
+	return rc;
+}
+
+/* ---- sidecars ------------------------------------------------------------ */
+
+static bool is_as_told(const char *dir, const json_t *file)
+{
+	const char *ends = ferry__record_get(file, "ends");
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	char found[FERRY__DIGEST_TEXT];
+	struct ferry_store *store;
+	const char *name;
+	struct stat st;
+	bool good;
+	int fd = -1;
+
+	if (ferry_store_new(&store, NULL))
+		return false;
+	name = ferry__record_text(store, json_object_get(file, "name"));
+	if (name && ends && ferry_stays_inside(name)) {
+		ferry_buffer_printf(&path, "%s%s", dir, name);
+		fd = path.failed ? -1 : open(path.data, O_RDONLY | O_CLOEXEC |
+					     O_NONBLOCK);
+	}
+	good = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == ferry__record_uint(file, "nbytes") &&
+	       !ferry__digest_ends(fd, path.data, (uint64_t)st.st_size, found,
+				   NULL) &&
+	       !strcmp(found, ends);
+	if (fd >= 0)
+		close(fd);
+	ferry_buffer_release(&path);
+	ferry_store_unref(store);
+	return good;
+}
+
+static bool outputs_stand(const char *output, const json_t *sidecar,
+			  uint64_t *nbytes)
+{
+	const json_t *files = json_object_get(sidecar, "output");
+	struct ferry_buffer dir = FERRY_BUFFER_INIT;
+	bool good = json_array_size(files) > 0;
+
+	ferry_buffer_add(&dir, output, ferry_target_dir(output));
+	*nbytes = 0;
+	for (size_t i = 0; good && i < json_array_size(files); i++) {
+		good = !dir.failed && is_as_told(dir.data ? dir.data : "",
+						 json_array_get(files, i));
+		*nbytes += ferry__record_uint(json_array_get(files, i),
+					      "nbytes");
+	}
+	ferry_buffer_release(&dir);
+	return good;
+}
+
+/* In place the source is gone: what was done to it tells. */
+static bool same_rule(const struct ferry__entry *e, const json_t *sidecar)
+{
+	const char *ferry = ferry__record_get(sidecar, "ferry");
+	json_t *rule = json_loads(e->rule ? e->rule->text : "{}", 0, NULL);
+	bool same = ferry && !strcmp(ferry, PACKAGE_VERSION) &&
+		    json_equal(rule, json_object_get(sidecar, "rule"));
+
+	json_decref(rule);
+	return same;
+}
+
+bool ferry__is_done(struct ferry__entry *e, const char *key, bool verified,
+		    bool *known)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	const char *told;
+	json_t *sidecar;
+	bool done;
+
+	*known = false;
+	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR, e->item.output);
+	if (path.failed || ferry__record_read(&sidecar, path.data,
+					      FERRY__SIDECAR_MOST, NULL)) {
+		ferry_buffer_release(&path);
+		return false;
+	}
+	*known = json_is_object(sidecar) &&
+		 ferry__record_uint(sidecar, "ferry_sidecar") == 1;
+	told = ferry__record_get(sidecar, "key");
+	done = *known && told &&
+	       (!verified ||
+		json_is_true(json_object_get(sidecar, "verified"))) &&
+	       (ferry__in_place(e) ? same_rule(e, sidecar) :
+				     !strcmp(told, key)) &&
+	       outputs_stand(e->item.output, sidecar, &e->item.bytes_out);
+	json_decref(sidecar);
+	ferry_buffer_release(&path);
+	return done;
+}

@@ -1,0 +1,27 @@
+core_libferry_la_SOURCES += \
+	core/batch/batch.h \
+	core/batch/digest.c \
+	core/batch/digest.h \
+	core/batch/discover.c \
+	core/batch/done.c \
+	core/batch/entry_record.c \
+	core/batch/journal.c \
+	core/batch/ledger.c \
+	core/batch/make.c \
+	core/batch/manifest.c \
+	core/batch/migration.c \
+	core/batch/output_name.c \
+	core/batch/pool.c \
+	core/batch/pool.h \
+	core/batch/recipe.c \
+	core/batch/recipe.h \
+	core/batch/recipe_source.c \
+	core/batch/record.c \
+	core/batch/record.h \
+	core/batch/settle.c \
+	core/batch/shard.c \
+	core/batch/status.c \
+	core/batch/survey.c \
+	core/batch/work.c \
+	core/batch/worker.c \
+	$(NULL)

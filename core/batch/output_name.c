@@ -1,0 +1,197 @@
+/* Names of outputs, by templates. */
+#include "config.h"
+
+#include "core/batch/batch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <ferry/sys/buffer.h>
+
+#include "core/registry/registry.h"
+
+#define DEFAULT_TEMPLATE "{dir}/{stem}{ending}"
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return m && n > m && !strcmp(name + n - m, end);
+}
+
+static const struct ferry_format *format_named(const struct ferry_migration *m,
+					       const char *name)
+{
+	const struct ferry_known *row = !name ? NULL :
+		ferry_session_find(m->s, FERRY_KNOWN_FORMATS, name);
+
+	return row ? row->format : NULL;
+}
+
+/* The longest of the format's endings that the name has, or NULL. */
+static const char *ending_in(const struct ferry_format *f, const char *name)
+{
+	const char *longest = NULL;
+
+	for (const char *const *end = f ? f->suffixes : NULL; end && *end;
+	     end++)
+		if (ends_with(name, *end) &&
+		    (!longest || strlen(*end) > strlen(longest)))
+			longest = *end;
+	return longest;
+}
+
+/* The ending of the source: one of its format's, else from the last dot. */
+static const char *suffix_of(const struct ferry_migration *m,
+			     const struct ferry__entry *e)
+{
+	const char *name = ferry__base_name(e->path);
+	const char *end = e->directory ? "" :
+			  ending_in(format_named(m, e->item.format), name);
+	const char *dot = strrchr(name, '.');
+
+	if (!end)
+		end = dot && dot != name ? dot : "";
+	return name + strlen(name) - strlen(end);
+}
+
+static const char *ending_of(const struct ferry_migration *m,
+			     const struct ferry__entry *e)
+{
+	const struct ferry_job *job = &e->rule->job;
+	const struct ferry_format *to = format_named(m, job->to_format);
+	const struct ferry_known *type = !job->to ? NULL :
+		ferry_session_find(m->s, FERRY_KNOWN_TYPES, job->to);
+	const char *end;
+
+	if (type && type->type->output_suffix)
+		return type->type->output_suffix;
+	if (e->action != FERRY__CONVERT || !to || !to->suffixes ||
+	    !*to->suffixes)
+		return suffix_of(m, e);
+	end = ending_in(to, e->path);
+	return end && !strcmp(end, suffix_of(m, e)) ? end : *to->suffixes;
+}
+
+static void put_field(const struct ferry_migration *m,
+		      const struct ferry__entry *e, const char *name, size_t n,
+		      struct ferry_buffer *out, bool *known)
+{
+	const struct ferry_item *i = &e->item;
+	const char *base = ferry__base_name(e->path);
+	const struct { const char *name, *text; } plain[] = {
+		{ "name", base }, { "suffix", suffix_of(m, e) },
+		{ "ending", ending_of(m, e) },
+		{ "type", i->type ? i->type : "unknown" },
+		{ "format", i->format ? i->format : "unknown" },
+		{ "version", i->version ? i->version : "unknown" },
+	};
+
+	*known = true;
+	if (n == 3 && !memcmp(name, "dir", n)) {
+		ferry_buffer_add(out, e->path, (size_t)(base - e->path));
+		return;
+	}
+	if (n == 4 && !memcmp(name, "stem", n)) {
+		ferry_buffer_add(out, base, (size_t)(suffix_of(m, e) - base));
+		return;
+	}
+	for (size_t k = 0; k < sizeof(plain) / sizeof(plain[0]); k++)
+		if (strlen(plain[k].name) == n &&
+		    !memcmp(plain[k].name, name, n)) {
+			ferry_buffer_add_str(out, plain[k].text);
+			return;
+		}
+	*known = false;
+}
+
+static int expand(struct ferry_migration *m, const struct ferry__entry *e,
+		  const char *template, struct ferry_buffer *out,
+		  struct ferry_error *err)
+{
+	const char *end;
+	bool known;
+
+	while (*template) {
+		end = *template == '{' ? strchr(template, '}') : NULL;
+		if (!end) {
+			ferry_buffer_add(out, template++, 1);
+			continue;
+		}
+		put_field(m, e, template + 1, (size_t)(end - template) - 1,
+			  out, &known);
+		if (!known)
+			return ferry_fail(err, FERRY_MISUSE, "migrate",
+					  FERRY_NO_OFFSET, "output template: "
+					  "no field %.*s: dir, name, stem, "
+					  "suffix, ending, type, format and "
+					  "version are",
+					  (int)(end - template) + 1, template);
+		template = end + 1;
+	}
+	return out->failed ? ferry_fail_nomem(err, "a file name") : 0;
+}
+
+/* Append a relative path without "." and doubled slashes; false for what
+ * leads out. */
+static bool add_clean(struct ferry_buffer *out, const char *path)
+{
+	bool any = false;
+	size_t n;
+
+	for (; *path; path += n) {
+		path += strspn(path, "/");
+		n = strcspn(path, "/");
+		if (!n || (n == 1 && *path == '.'))
+			continue;
+		if (n == 2 && !memcmp(path, "..", 2))
+			return false;
+		ferry_buffer_printf(out, "%s%.*s", any ? "/" : "", (int)n,
+				    path);
+		any = true;
+	}
+	return any;
+}
+
+/* Where outputs lie: DST, or the source's root. */
+static void add_base(const struct ferry_migration *m,
+		     const struct ferry__entry *e, struct ferry_buffer *out)
+{
+	size_t n = m->output ? strlen(m->output) :
+		   (size_t)(e->path - e->item.source);
+
+	ferry_buffer_add(out, m->output ? m->output : e->item.source, n);
+	if (n && out->data && out->data[n - 1] != '/')
+		ferry_buffer_add_str(out, "/");
+}
+
+int ferry__name_output(struct ferry_migration *m, struct ferry__entry *e,
+		       struct ferry_error *err)
+{
+	const char *template = e->rule && e->rule->output ? e->rule->output :
+			       m->template ? m->template : DEFAULT_TEMPLATE;
+	struct ferry_buffer raw = FERRY_BUFFER_INIT, out = FERRY_BUFFER_INIT;
+	char shown[256];
+	int rc = 0;
+
+	if (e->wanted)
+		ferry_buffer_add_str(&raw, e->wanted);
+	else if (e->action == FERRY__COPY)
+		ferry_buffer_add_str(&raw, e->path);
+	else
+		rc = expand(m, e, template, &raw, err);
+	add_base(m, e, &out);
+	if (!rc && (!raw.data || !add_clean(&out, raw.data)))
+		rc = ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
+				"output '%s' does not lie below the "
+				"destination", ferry_escape(shown,
+				sizeof(shown), raw.data ? raw.data : "",
+				raw.n));
+	if (!rc && !out.failed)
+		e->item.output = ferry_store_strndup(m->store, out.data, out.n);
+	if (!rc && !e->item.output)
+		rc = ferry_fail_nomem(err, "a file name");
+	ferry_buffer_release(&raw);
+	ferry_buffer_release(&out);
+	return rc;
+}

@@ -1,0 +1,37 @@
+/* What passes between the pool and its workers. */
+#ifndef CORE_BATCH_POOL_H
+#define CORE_BATCH_POOL_H
+
+#include "core/batch/batch.h"
+
+#define FERRY__TASK_MOST 32	/* entries of one order */
+
+/* To a worker: entries to work on together. */
+struct ferry__order {
+	uint64_t memory;
+	uint32_t threads;
+	uint32_t n;
+	uint64_t entries[FERRY__TASK_MOST];
+};
+
+/* From a worker: `nbytes` of a record follow, for an entry; or progress. */
+struct ferry__answer {
+	uint64_t entry;		/* UINT64_MAX: progress */
+	uint64_t done;		/* progress: bytes of what is at hand */
+	uint32_t nbytes;
+	uint32_t full;		/* the disk is */
+	uint32_t last;		/* of the order */
+	uint32_t reserved;
+};
+
+/* What all processes see. */
+struct ferry__board {
+	atomic_bool cancel;
+	_Atomic uint64_t at[];	/* by worker: its entry + 1, or 0 */
+};
+
+/* The life of a worker: until `fd` ends. */
+void ferry__work(struct ferry__pool *p, struct ferry__board *board,
+		 unsigned index, int fd);
+
+#endif

@@ -1,0 +1,217 @@
+/* Records of the ledger. */
+#include "config.h"
+
+#include "core/batch/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ferry/sys/alloc.h>
+
+#include "core/io/output.h"
+
+static json_t *hex_of(const char *text, size_t n)
+{
+	struct ferry_buffer hex = FERRY_BUFFER_INIT;
+	json_t *name = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		ferry_buffer_printf(&hex, "%02x", (unsigned char)text[i]);
+	if (!hex.failed)
+		name = json_pack("{ss}", "bytes", hex.data);
+	ferry_buffer_release(&hex);
+	return name;
+}
+
+json_t *ferry__record_name(const char *text)
+{
+	json_t *name;
+
+	if (!text)
+		return json_null();
+	name = json_string(text);
+	return name ? name : hex_of(text, strlen(text));
+}
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' :
+	       c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+const char *ferry__record_text(struct ferry_store *store, const json_t *name)
+{
+	const char *hex = ferry__record_get(name, "bytes");
+	size_t n = hex ? strlen(hex) / 2 : 0;
+	char *text;
+
+	if (json_is_string(name))
+		return ferry_store_strndup(store, json_string_value(name),
+					   json_string_length(name));
+	text = hex ? ferry_store_alloc(store, n + 1) : NULL;
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0 || !(high | low))
+			return NULL;
+		text[i] = (char)(high << 4 | low);
+	}
+	text[n] = '\0';
+	return text;
+}
+
+uint64_t ferry__record_uint(const json_t *record, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(record, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+const char *ferry__record_get(const json_t *record, const char *key)
+{
+	return json_string_value(json_object_get(record, key));
+}
+
+void ferry__record_put(json_t *record, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(record, key, ferry__record_name(text));
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+static int fail(const char *path, int e, const char *what,
+		struct ferry_error *err)
+{
+	char shown[256];
+
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	if (e == ENOENT)
+		return ferry_fail(err, FERRY_NOTFOUND, "ledger",
+				  FERRY_NO_OFFSET, "%s: is not there", shown);
+	return ferry_fail_errno(err, e, "%s: can't %s it", shown, what);
+}
+
+static int read_all(int fd, char *data, size_t n, const char *path,
+		    struct ferry_error *err)
+{
+	for (size_t at = 0; at < n; ) {
+		ssize_t got = read(fd, data + at, n - at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return fail(path, got ? errno : EIO, "read", err);
+		at += (size_t)got;
+	}
+	return 0;
+}
+
+static int parse(json_t **out, const char *data, size_t n, const char *path,
+		 struct ferry_error *err)
+{
+	char shown[256];
+	json_error_t why;
+
+	*out = json_loadb(data, n, JSON_REJECT_DUPLICATES, &why);
+	if (*out)
+		return 0;
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	return ferry_fail(err, FERRY_MALFORMED, "ledger",
+			  (uint64_t)(why.position > 0 ? why.position : 0),
+			  "%s: is no whole record", shown);
+}
+
+int ferry__record_read(json_t **out, const char *path, size_t most,
+		       struct ferry_error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *data = NULL;
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0)
+		return fail(path, errno, "open", err);
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		rc = fail(path, EINVAL, "read", err);
+	else if ((uint64_t)st.st_size > most)
+		rc = ferry_fail(err, FERRY_LIMIT, "ledger", FERRY_NO_OFFSET,
+				"%s: has %llu bytes; a record may have %zu",
+				path, (unsigned long long)st.st_size, most);
+	if (!rc && !(data = ferry_alloc((size_t)st.st_size + 1)))
+		rc = ferry_fail_nomem(err, "a record");
+	if (!rc)
+		rc = read_all(fd, data, (size_t)st.st_size, path, err);
+	if (!rc)
+		rc = parse(out, data, (size_t)st.st_size, path, err);
+	ferry_alloc_free(data);
+	close(fd);
+	return rc;
+}
+
+static int write_all(int fd, const char *data, size_t n)
+{
+	while (n) {
+		ssize_t put = write(fd, data, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return errno;
+		data += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+static int write_aside(const char *temp, const char *path, const char *data,
+		       bool sync)
+{
+	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int e;
+
+	if (fd < 0)
+		return errno;
+	e = write_all(fd, data, strlen(data));
+	if (!e)
+		e = write_all(fd, "\n", 1);
+	if (!e && sync && fdatasync(fd))
+		e = errno;
+	if (close(fd) && !e)
+		e = errno;
+	if (!e && rename(temp, path))
+		e = errno;
+	if (e)
+		unlink(temp);
+	return e;
+}
+
+/* The name aside is this call's own: two that write one record both succeed. */
+int ferry__record_write(const json_t *record, const char *path, size_t dump,
+			bool sync, struct ferry_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	int dir = slash ? (int)(slash - path) + 1 : 0;
+	struct ferry_buffer temp = FERRY_BUFFER_INIT;
+	char *text = json_dumps(record, dump);
+	uint64_t r = 0;
+	int e = ENOMEM;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		r ^= (uint64_t)getpid();
+	ferry_buffer_printf(&temp, "%.*s.%016llx" FERRY_TEMP_SUFFIX, dir, path,
+			    (unsigned long long)r);
+	if (text && !temp.failed)
+		e = write_aside(temp.data, path, text, sync);
+	ferry_buffer_release(&temp);
+	free(text);
+	return e ? fail(path, e, "write", err) : 0;
+}

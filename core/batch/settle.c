@@ -1,0 +1,419 @@
+/* Outputs get their names, and sidecars after them. */
+#include "config.h"
+
+#include "core/batch/batch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ferry/sys/alloc.h>
+#include <ferry/sys/buffer.h>
+
+#include "core/batch/digest.h"
+#include "core/batch/record.h"
+#include "core/io/target.h"
+#include "core/io/tree.h"
+#include "core/registry/registry.h"
+
+#define BACKUPS_MOST 1000
+
+struct settling {
+	struct ferry__worker *w;
+	struct ferry__made *made;
+	char *dir;			/* of the output, with its slash */
+	struct ferry_error *err;
+};
+
+static int fail(struct settling *s, const char *path, const char *what, int e)
+{
+	char shown[256];
+
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	return ferry_fail_errno(s->err, e, "%s: can't %s it", shown, what);
+}
+
+/* ---- directories --------------------------------------------------------- */
+
+/* Every directory that leads to the path. */
+static int make_way(struct settling *s, char *path)
+{
+	struct stat st;
+
+	if (!*path || !stat(path, &st))
+		return 0;
+	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		if (mkdir(path, 0777) && errno != EEXIST) {
+			int rc = fail(s, path, "make", errno);
+
+			*p = '/';
+			return rc;
+		}
+		*p = '/';
+	}
+	return 0;
+}
+
+static int sync_directory(struct settling *s, const char *path)
+{
+	int fd = open(*path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return fail(s, path, "open", errno);
+	if (fsync(fd) && errno != EINVAL)
+		rc = fail(s, path, "sync", errno);
+	close(fd);
+	return rc;
+}
+
+/* ---- data ---------------------------------------------------------------- */
+
+static json_t *files_of(const struct ferry__made *made)
+{
+	return json_object_get(made->sidecar, "output");
+}
+
+/* The i-th file's path below `dir`, in buf. */
+static const char *file_path(struct settling *s, const char *dir,
+			     const char *slash, size_t i,
+			     struct ferry_buffer *buf)
+{
+	const json_t *row = json_array_get(files_of(s->made), i);
+	const char *name = ferry__record_text(s->w->m->store,
+					      json_object_get(row, "name"));
+
+	buf->n = 0;
+	ferry_buffer_printf(buf, "%s%s%s", dir, slash, name ? name : "");
+	return name && !buf->failed ? buf->data : NULL;
+}
+
+/* Written back all at once, then waited for one by one. */
+static int sync_files(struct settling *s, bool wait)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int rc = 0, fd;
+
+	for (size_t i = 0; !rc && i < json_array_size(files_of(s->made)); i++) {
+		if (!file_path(s, s->made->aside, "/", i, &path)) {
+			rc = ferry_fail_nomem(s->err, "a file name");
+			break;
+		}
+		fd = open(path.data, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || (wait && fdatasync(fd)))
+			rc = fail(s, path.data, "sync", errno);
+#ifdef HAVE_SYNC_FILE_RANGE
+		else if (!wait)
+			sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
+		if (fd >= 0)
+			close(fd);
+	}
+	ferry_buffer_release(&path);
+	return rc;
+}
+
+/* ---- what is there ------------------------------------------------------- */
+
+/* Every file that is there has the bytes of the one made: 1; none is: 0. */
+static int is_same(struct settling *s, bool *same)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	char digest[FERRY__DIGEST_TEXT];
+	size_t n = json_array_size(files_of(s->made));
+	const char *told;
+	int rc = 0;
+
+	*same = true;
+	for (size_t i = 0; !rc && *same && i < n; i++) {
+		if (!file_path(s, s->dir, "", i, &path))
+			rc = ferry_fail_nomem(s->err, "a file name");
+		else if (ferry__digest_file(s->w->m->o.digest, path.data,
+					    s->w->cancel, digest, NULL))
+			*same = false;
+		told = ferry__record_get(json_array_get(files_of(s->made), i),
+					 "digest");
+		*same = *same && told && !strcmp(told, digest);
+	}
+	ferry_buffer_release(&path);
+	return rc;
+}
+
+static bool stands_there(struct settling *s)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	bool there = false;
+	struct stat st;
+
+	for (size_t i = 0; i < json_array_size(files_of(s->made)); i++)
+		there |= file_path(s, s->dir, "", i, &path) &&
+			 !lstat(path.data, &st);
+	ferry_buffer_release(&path);
+	return there;
+}
+
+/* What is there and no sidecar tells of is replaced when it is what was made:
+ * the run that moved it was killed before it could say so. */
+static int check_free(struct settling *s)
+{
+	char shown[256];
+	bool same;
+	int rc;
+
+	if (s->made->known || s->w->m->o.overwrite ||
+	    ferry__in_place(s->made->entry) || !stands_there(s))
+		return 0;
+	rc = is_same(s, &same);
+	if (rc || same)
+		return rc;
+	ferry_escape(shown, sizeof(shown), s->made->entry->item.output,
+		     strlen(s->made->entry->item.output));
+	return ferry_fail(s->err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+			  "%s: exists already and is not what this would make "
+			  "of it; use --overwrite to replace it", shown);
+}
+
+/* ---- moving -------------------------------------------------------------- */
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+/* A second name for what is replaced in place; none is ever taken twice. */
+static int keep_backup(struct settling *s)
+{
+	const char *source = s->made->entry->item.source;
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int e = EEXIST;
+
+	for (int i = 0; e == EEXIST && i < BACKUPS_MOST; i++) {
+		path.n = 0;
+		ferry_buffer_printf(&path, "%s" FERRY__BACKUP, source);
+		if (i)
+			ferry_buffer_printf(&path, ".%d", i);
+		e = path.failed ? ENOMEM : link(source, path.data) ? errno : 0;
+		if (e == EEXIST && is_same_file(source, path.data))
+			e = 0;
+	}
+	if (!e)
+		ferry__record_put(s->made->sidecar, "backup",
+				  ferry__base_name(path.data));
+	ferry_buffer_release(&path);
+	return e ? ferry_fail_errno(s->err, e, "%s: can't keep a backup of it",
+				    source) : 0;
+}
+
+static int move_over(struct settling *s, const char *from, const char *to)
+{
+	struct stat st;
+
+	if (!rename(from, to))
+		return 0;
+	/* A directory that is there changes places with the new one. */
+	if ((errno != ENOTEMPTY && errno != EEXIST) || lstat(to, &st) ||
+	    !S_ISDIR(st.st_mode))
+		return fail(s, to, "give that name to", errno);
+	return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) ?
+	       fail(s, to, "replace", errno) : 0;
+}
+
+static int move_one(struct settling *s, const char *name)
+{
+	struct ferry_buffer from = FERRY_BUFFER_INIT, to = FERRY_BUFFER_INIT;
+	int rc;
+
+	ferry_buffer_printf(&from, "%s/%s", s->made->aside, name);
+	ferry_buffer_printf(&to, "%s%s", s->dir, name);
+	rc = from.failed || to.failed ?
+	     ferry_fail_nomem(s->err, "a file name") :
+	     move_over(s, from.data, to.data);
+	ferry_buffer_release(&from);
+	ferry_buffer_release(&to);
+	return rc;
+}
+
+/* Siblings first; what bears the output's name, which stands for all, last. */
+static int move_all(struct settling *s)
+{
+	const char *base = ferry__base_name(s->made->entry->item.output);
+	DIR *dir = opendir(s->made->aside);
+	const struct dirent *entry;
+	int rc = 0;
+
+	if (!dir)
+		return fail(s, s->made->aside, "list", errno);
+	for (int last = 0; last < 2; last++) {
+		rewinddir(dir);
+		while (!rc && (entry = readdir(dir)))
+			if (strcmp(entry->d_name, ".") &&
+			    strcmp(entry->d_name, "..") &&
+			    last == !strncmp(entry->d_name, base,
+					     strlen(base)))
+				rc = move_one(s, entry->d_name);
+	}
+	closedir(dir);
+	return rc;
+}
+
+static int move(struct settling *s)
+{
+	bool same_place = ferry__in_place(s->made->entry);
+	int rc = make_way(s, s->dir);
+
+	if (!rc)
+		rc = check_free(s);
+	if (!rc && same_place && !s->w->m->o.remove_source)
+		rc = keep_backup(s);
+	return rc ? rc : move_all(s);
+}
+
+/* ---- recording ----------------------------------------------------------- */
+
+static int remove_files(struct settling *s)
+{
+	const struct ferry__entry *e = s->made->entry;
+	int rc = sync_directory(s, s->dir);
+
+	if (rc || ferry__in_place(e))
+		return rc;
+	if (e->directory) {
+		ferry_tree_remove(AT_FDCWD, e->item.source);
+		return 0;
+	}
+	for (size_t i = 0; i < e->n_members; i++)
+		if (unlink(e->members[i]) && errno != ENOENT)
+			return fail(s, e->members[i], "remove", errno);
+	return unlink(e->item.source) && errno != ENOENT ?
+	       fail(s, e->item.source, "remove", errno) : 0;
+}
+
+static int record(struct settling *s)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	const struct ferry_migration_options *o = &s->w->m->o;
+	int rc;
+
+	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR,
+			    s->made->entry->item.output);
+	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
+	     ferry__record_write(s->made->sidecar, path.data,
+				 JSON_SORT_KEYS | JSON_INDENT(1),
+				 o->remove_source && !s->w->how->no_sync,
+				 s->err);
+	ferry_buffer_release(&path);
+	if (!rc && o->remove_source &&
+	    s->made->entry->action == FERRY__CONVERT)
+		rc = remove_files(s);
+	return rc;
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static char *directory_of(const char *path)
+{
+	struct ferry_buffer dir = FERRY_BUFFER_INIT;
+
+	ferry_buffer_printf(&dir, "%.*s", (int)ferry_target_dir(path), path);
+	return dir.failed ? NULL : dir.data;
+}
+
+static void each(struct ferry__worker *w, struct ferry__made *made, size_t n,
+		 char **dirs, int (*step)(struct settling *s))
+{
+	for (size_t i = 0; i < n; i++) {
+		struct settling s = { w, &made[i], dirs[i], &made[i].err };
+		int rc;
+
+		if (!made[i].aside || made[i].err.code)
+			continue;
+		rc = dirs[i] ? step(&s) : ferry_fail_nomem(s.err, "a name");
+		if (rc)
+			made[i].err.code = rc;
+	}
+}
+
+static int write_back(struct settling *s)
+{
+	return sync_files(s, false);
+}
+
+static int wait_for(struct settling *s)
+{
+	return sync_files(s, true);
+}
+
+static void sync_directories(struct ferry__worker *w, struct ferry__made *made,
+			     size_t n, char **dirs)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct settling s = { w, &made[i], dirs[i], &made[i].err };
+		size_t k = i;
+
+		if (!made[i].aside || made[i].err.code || !dirs[i])
+			continue;
+		while (k && (!dirs[k - 1] || strcmp(dirs[k - 1], dirs[i])))
+			k--;
+		if (!k)
+			made[i].err.code = sync_directory(&s, dirs[i]);
+	}
+}
+
+/* An earlier run was killed between record and removal. */
+static void remove_kept(struct ferry__worker *w, struct ferry__made *made,
+			size_t n, char **dirs)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct settling s = { w, &made[i], dirs[i], &made[i].err };
+
+		if (made[i].entry->item.state == FERRY_ITEM_KEPT && dirs[i] &&
+		    made[i].entry->action == FERRY__CONVERT)
+			made[i].err.code = remove_files(&s);
+	}
+}
+
+static void end(struct ferry__worker *w, struct ferry__made *made)
+{
+	struct ferry_item *item = &made->entry->item;
+
+	if (made->err.code)
+		ferry__entry_fail(w->m, made->entry, &made->err);
+	else if (item->state != FERRY_ITEM_KEPT)
+		item->state = made->entry->action == FERRY__COPY ?
+			      FERRY_ITEM_COPIED : FERRY_ITEM_DONE;
+	if (made->aside)
+		ferry_tree_remove(AT_FDCWD, made->aside);
+	json_decref(made->sidecar);
+	ferry_alloc_free(made->aside);
+}
+
+void ferry__settle(struct ferry__worker *w, struct ferry__made *made, size_t n)
+{
+	char *dirs[64];
+	bool sync = !w->how->no_sync;
+
+	for (size_t i = 0; i < n; i++)
+		dirs[i] = directory_of(made[i].entry->item.output);
+	if (sync && n > 1)
+		each(w, made, n, dirs, write_back);
+	if (sync)
+		each(w, made, n, dirs, wait_for);
+	each(w, made, n, dirs, move);
+	if (sync)
+		sync_directories(w, made, n, dirs);
+	each(w, made, n, dirs, record);
+	if (w->m->o.remove_source)
+		remove_kept(w, made, n, dirs);
+	for (size_t i = 0; i < n; i++) {
+		ferry_alloc_free(dirs[i]);
+		end(w, &made[i]);
+	}
+}

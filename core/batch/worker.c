@@ -1,0 +1,163 @@
+/* A worker process: takes orders, answers with records. */
+#include "config.h"
+
+#include "core/batch/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INTERVAL 100000000	/* ns between words on progress */
+
+struct hand {
+	struct ferry__pool *p;
+	struct ferry__board *board;
+	struct ferry__worker worker;
+	unsigned index;
+	int fd;
+	uint64_t told;		/* ns, of the last progress */
+};
+
+static bool put(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+
+	while (n) {
+		ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return false;
+		p += k;
+		n -= (size_t)k;
+	}
+	return true;
+}
+
+static bool get(int fd, void *data, size_t n)
+{
+	char *p = data;
+
+	while (n) {
+		ssize_t k = recv(fd, p, n, 0);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return false;
+		p += k;
+		n -= (size_t)k;
+	}
+	return true;
+}
+
+static void tell_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct hand *h = ctx;
+	struct ferry__answer a = { .entry = UINT64_MAX, .done = done };
+	struct timespec t;
+	uint64_t ns;
+
+	(void)total;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	if (ns - h->told < INTERVAL)
+		return;
+	h->told = ns;
+	put(h->fd, &a, sizeof(a));
+}
+
+static void answer(struct hand *h, uint64_t entry, json_t *members, bool full,
+		   bool last)
+{
+	json_t *record = ferry__entry_tell(&h->p->m->entries[entry]);
+	struct ferry__answer a = { .entry = entry, .full = full,
+				   .last = last };
+	char *text;
+
+	if (members)
+		json_object_set(record, "members", members);
+	text = json_dumps(record, JSON_COMPACT);
+	json_decref(record);
+	if (!text)
+		_exit(70);
+	a.nbytes = (uint32_t)strlen(text);
+	if (!put(h->fd, &a, sizeof(a)) || !put(h->fd, text, a.nbytes))
+		_exit(0);
+	free(text);
+}
+
+static void survey(struct hand *h, const struct ferry__order *o)
+{
+	struct ferry_migration *m = h->p->m;
+
+	for (uint32_t i = 0; i < o->n; i++) {
+		json_t *members = json_array();
+
+		atomic_store(&h->board->at[h->index], o->entries[i] + 1);
+		ferry__survey_entry(m, &m->entries[o->entries[i]],
+				    h->p->task == FERRY__PLAN, members);
+		answer(h, o->entries[i], members, false, i + 1 == o->n);
+		json_decref(members);
+	}
+}
+
+static void run(struct hand *h, const struct ferry__order *o)
+{
+	struct ferry__made made[FERRY__TASK_MOST];
+	bool full[FERRY__TASK_MOST];
+
+	for (uint32_t i = 0; i < o->n; i++) {
+		atomic_store(&h->board->at[h->index], o->entries[i] + 1);
+		ferry__make(&h->worker, &h->p->m->entries[o->entries[i]],
+			    &made[i]);
+		full[i] = made[i].full;
+	}
+	ferry__settle(&h->worker, made, o->n);
+	for (uint32_t i = 0; i < o->n; i++)
+		answer(h, o->entries[i], NULL, full[i], i + 1 == o->n);
+}
+
+/* Signals are the parent's to hear; when it dies, so does the worker. */
+static void set_signals(void)
+{
+	pid_t parent = getppid();
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+}
+
+void ferry__work(struct ferry__pool *p, struct ferry__board *board,
+		 unsigned index, int fd)
+{
+	struct hand h = {
+		.p = p, .board = board, .index = index, .fd = fd,
+		.worker = { .m = p->m, .how = p->how,
+			    .cancel = &board->cancel,
+			    .progress = tell_progress },
+	};
+	struct ferry__order order;
+
+	h.worker.progress_ctx = &h;
+	set_signals();
+	while (get(fd, &order, sizeof(order)) && order.n <= FERRY__TASK_MOST) {
+		h.worker.memory = order.memory;
+		h.worker.threads = order.threads;
+		if (p->task == FERRY__RUN)
+			run(&h, &order);
+		else
+			survey(&h, &order);
+		atomic_store(&board->at[index], 0);
+	}
+	ferry__work_close(&h.worker);
+}
