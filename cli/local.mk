@@ -129,6 +129,7 @@ dist_man1_MANS += \
 	doc/man/ferry-diff.1 \
 	doc/man/ferry-formats.1 \
 	doc/man/ferry-inspect.1 \
+	doc/man/ferry-migrate.1 \
 	doc/man/ferry-models.1 \
 	doc/man/ferry-plan.1 \
 	doc/man/ferry-plugins.1 \

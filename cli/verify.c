@@ -12,12 +12,14 @@
 #include "cli/json_out.h"
 #include "cli/memory.h"
 #include "cli/progress.h"
+#include "cli/migrate_report.h"
 #include "cli/report.h"
 #include "cli/survey.h"
 #include "cli/text.h"
 #include "cli/verb.h"
 
-enum { AGAINST = 1, AS, FORMAT, STRICT, WEIGHTS, EXPECT, DIM, ORDER };
+enum { AGAINST = 1, AS, FORMAT, STRICT, WEIGHTS, EXPECT, DIM, ORDER,
+       LEDGER };
 
 struct verify {
 	const char *against, *as, *format;
@@ -28,6 +30,7 @@ struct verify {
 	struct cli_file file, other;
 	struct cli_sum sum;
 	size_t n_violations, n_warnings;
+	bool ledger;
 };
 
 static const struct cli_option options[] = {
@@ -48,6 +51,9 @@ static const struct cli_option options[] = {
 	  "with --expect: a dimension of the schema; may be repeated" },
 	{ ORDER, "order", 0, NULL,
 	  "with --expect: the order of names counts, too" },
+	{ LEDGER, "ledger", 0, NULL,
+	  "the operand is a directory that ferry migrate wrote: every file that "
+	  "a sidecar below it tells of" },
 	{ STRICT, "strict", 0, NULL,
 	  "with --against: compare strides and sharing too" },
 	{ 0 },
@@ -210,6 +216,9 @@ static int take(struct verify *v, int id, const char *arg)
 	case ORDER:
 		v->expect.order = true;
 		break;
+	case LEDGER:
+		v->ledger = true;
+		break;
 	case STRICT:
 		v->how.strict = true;
 		break;
@@ -231,6 +240,10 @@ static int run(struct cli *c)
 		take(&v, id, arg);
 	if (id)
 		return cli_ended(id);
+	if (v.ledger) {
+		free(v.expect.dims);
+		return cli_ledger_verify(c, c->operands[0]);
+	}
 	if (!v.against && (v.how.strict || v.how.weights)) {
 		cli_usage(c, "--%s needs --against",
 			  v.how.strict ? "strict" : "weights");

@@ -82,6 +82,8 @@ void ferry__survey_entry(struct ferry_migration *m, struct ferry__entry *e,
 			 bool full, json_t *members);
 /* Which entries write the same file: all of them fail. */
 int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err);
+/* MISUSE for a field that there is none of; NULL is one. */
+int ferry__check_template(const char *template, struct ferry_error *err);
 /* The path of the output by the templates. */
 int ferry__name_output(struct ferry_migration *m, struct ferry__entry *e,
 		       struct ferry_error *err);

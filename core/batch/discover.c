@@ -140,7 +140,7 @@ void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e)
 		e->shards = format->format->flags & FERRY_FORMAT_SHARDS;
 		return;
 	}
-	if (rc == FERRY_UNSUPPORTED &&
+	if ((rc == FERRY_UNSUPPORTED || !e->item.nbytes) &&
 	    !looks_like_one(m->s, ferry__base_name(e->item.source)))
 		set_other(m, e, &why);
 	else

@@ -114,6 +114,10 @@ static int fill(struct ferry_migration *m,
 		rc = load_recipe(m, o, err);
 	if (!rc)
 		rc = ferry__discover(m, err);
+	if (!rc)
+		rc = ferry__check_template(m->template, err);
+	for (size_t i = 0; i < m->recipe.n && !rc; i++)
+		rc = ferry__check_template(m->recipe.rules[i].output, err);
 	if (!rc && !m->recipe.n)
 		rc = ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
 				"nothing says what is to be done: give --to, "

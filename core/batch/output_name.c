@@ -75,7 +75,7 @@ static const char *ending_of(const struct ferry_migration *m,
 
 static void put_field(const struct ferry_migration *m,
 		      const struct ferry__entry *e, const char *name, size_t n,
-		      struct ferry_buffer *out, bool *known)
+		      struct ferry_buffer *out)
 {
 	const struct ferry_item *i = &e->item;
 	const char *base = ferry__base_name(e->path);
@@ -87,7 +87,6 @@ static void put_field(const struct ferry_migration *m,
 		{ "version", i->version ? i->version : "unknown" },
 	};
 
-	*known = true;
 	if (n == 3 && !memcmp(name, "dir", n)) {
 		ferry_buffer_add(out, e->path, (size_t)(base - e->path));
 		return;
@@ -102,7 +101,37 @@ static void put_field(const struct ferry_migration *m,
 			ferry_buffer_add_str(out, plain[k].text);
 			return;
 		}
-	*known = false;
+}
+
+static bool is_field(const char *name, size_t n)
+{
+	static const char *const names[] = {
+		"dir", "name", "stem", "suffix", "ending", "type", "format",
+		"version",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == n && !memcmp(names[i], name, n))
+			return true;
+	return false;
+}
+
+int ferry__check_template(const char *template, struct ferry_error *err)
+{
+	const char *end;
+
+	for (; template && *template; template++) {
+		end = *template == '{' ? strchr(template, '}') : NULL;
+		if (end && !is_field(template + 1,
+				     (size_t)(end - template) - 1))
+			return ferry_fail(err, FERRY_MISUSE, "migrate",
+					  FERRY_NO_OFFSET, "output template: "
+					  "no field %.*s: dir, name, stem, "
+					  "suffix, ending, type, format and "
+					  "version are",
+					  (int)(end - template) + 1, template);
+	}
+	return 0;
 }
 
 static int expand(struct ferry_migration *m, const struct ferry__entry *e,
@@ -110,7 +139,6 @@ static int expand(struct ferry_migration *m, const struct ferry__entry *e,
 		  struct ferry_error *err)
 {
 	const char *end;
-	bool known;
 
 	while (*template) {
 		end = *template == '{' ? strchr(template, '}') : NULL;
@@ -119,14 +147,7 @@ static int expand(struct ferry_migration *m, const struct ferry__entry *e,
 			continue;
 		}
 		put_field(m, e, template + 1, (size_t)(end - template) - 1,
-			  out, &known);
-		if (!known)
-			return ferry_fail(err, FERRY_MISUSE, "migrate",
-					  FERRY_NO_OFFSET, "output template: "
-					  "no field %.*s: dir, name, stem, "
-					  "suffix, ending, type, format and "
-					  "version are",
-					  (int)(end - template) + 1, template);
+			  out);
 		template = end + 1;
 	}
 	return out->failed ? ferry_fail_nomem(err, "a file name") : 0;

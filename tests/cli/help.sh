@@ -3,7 +3,7 @@
 . "${abs_top_srcdir:?}/tests/cli/lib.sh"
 
 man=$abs_top_srcdir/doc/man/ferry.1
-verbs='convert plan inspect diff verify average scan types formats conversions models plugins'
+verbs='convert plan inspect diff verify migrate average scan types formats conversions models plugins'
 
 # The options a verb's help lists, without dashes.
 options()

@@ -16,6 +16,7 @@ CLI_TESTS += \
 	tests/cli/ksuit.sh \
 	tests/cli/linnaeus.sh \
 	tests/cli/losses.sh \
+	tests/cli/migrate.sh \
 	tests/cli/page.sh \
 	tests/cli/raw.sh \
 	tests/cli/scan.sh \

@@ -1,0 +1,365 @@
+#!/bin/sh
+# Many checkpoints: what is found, what becomes of it, and what is told of it.
+. "${abs_top_srcdir:?}/tests/cli/lib.sh"
+
+torch=$FERRY_CORPUS/torch
+run types --json
+grep -q state-dict "$out" || skip 'no plugin knows state dicts'
+
+# tree DIR: some of what a team has.
+tree()
+{
+	mkdir -p "$1/run/deep"
+	pair "$1/one.safetensors"
+	pair "$1/run/two.safetensors"
+	pair "$1/run/deep/three.safetensors"
+	echo 'a line' >"$1/run/notes.txt"
+}
+
+# The state of an item of the last --json by its source.
+state()
+{
+	python=$(command -v python3) || skip 'no python3 to look into JSON'
+	found=$("$python" -c '
+import json, sys
+for i in json.load(open(sys.argv[1]))["items"]:
+    if i["source"] == sys.argv[2]:
+        print(i["state"])' "$out" "$1")
+	[ "$found" = "$2" ] || fail "$1 is $found, not $2"
+}
+
+same_trees()
+{
+	diff -r -x .ferry "$1" "$2" >.t/diff 2>&1 ||
+		fail "$1 and $2 differ: $(head -n 3 .t/diff)"
+}
+
+# ---- a survey writes nothing -------------------------------------------------
+tree old
+run migrate old new --to-format torch --dry-run
+status 0
+out '3 planned, 1 skipped'
+out 'new/run/deep/three.pt'
+absent new
+run migrate old new --to-format torch --dry-run --json
+json
+json_is totals/states/planned 3
+state old/run/two.safetensors planned
+state old/run/notes.txt skipped
+absent new
+
+# ---- a run, and another ------------------------------------------------------
+run migrate old new --to-format torch
+status 0
+err '3 done, 1 skipped'
+present new/one.pt new/run/two.pt new/run/deep/three.pt \
+	new/one.pt.ferry.json
+absent new/run/notes.txt
+run verify new/one.pt --against old/one.safetensors
+status 0
+run migrate old new --to-format torch
+status 0
+err '3 kept, 1 skipped'
+ls new/.ferry | grep -q '^work-' && fail 'a work directory was left'
+run migrate --status new
+status 0
+out '3 kept, 1 skipped'
+out '2 attempts: 0 running, 0 ended without a word'
+run migrate --status new --json
+json
+json_is totals/states/kept 3
+
+# What is missing, changed or damaged is made again, and nothing else.
+cp -r new first
+rm new/one.pt
+run migrate old new --to-format torch
+err '1 done, 2 kept'
+printf x >>new/run/two.pt
+run migrate old new --to-format torch
+err '1 done, 2 kept'
+rm new/one.pt.ferry.json
+run migrate old new --to-format torch
+err '1 done, 2 kept'
+same_trees new first
+touch -d '2001-01-01' old/one.safetensors
+run migrate old new --to-format torch
+err '1 done, 2 kept'
+run migrate old new --to-format torch --digest=crc32 --set compact=yes
+err '3 done'
+echo '{"torn' >new/one.pt.ferry.json
+run migrate old new --to-format torch --digest=crc32 --set compact=yes
+err '1 done, 2 kept'
+
+# The same bytes for any number of workers and any order.
+for j in 1 2 5; do
+	run migrate old j$j --to-format torch -j $j
+	status 0
+done
+same_trees j1 j2
+same_trees j1 j5
+
+# ---- what is in the way ------------------------------------------------------
+mkdir taken
+echo mine >taken/one.pt
+run migrate old taken --to-format torch
+status 5
+err 'one.safetensors: taken/one.pt: exists already'
+[ "$(cat taken/one.pt)" = mine ] || fail 'a file was replaced'
+run migrate old taken --to-format torch --overwrite
+status 0
+run migrate old old --to-format torch
+status 2
+err 'is source and destination; --in-place'
+run migrate old old/new --to-format torch
+status 0
+run migrate old old/new --to-format torch
+status 0
+err '3 kept, 1 skipped'
+err 'note: old/new is where the outputs go'
+rm -r old/new
+
+# Two sources of one output: neither is written.
+mkdir twice
+pair twice/a.safetensors
+cp twice/a.safetensors twice/a.weights
+run migrate twice twiced --to-format torch
+status 5
+err 'twice/a.weights: its output would be that of twice/a.safetensors, too'
+err 'twice/a.safetensors: its output would be that of twice/a.weights, too'
+absent twiced/a.pt
+run migrate twice twiced --to-format torch --name '{dir}/{name}.pt'
+status 0
+present twiced/a.weights.pt twiced/a.safetensors.pt
+run migrate twice twiced --to-format torch --name '../{name}'
+status 5
+err 'does not lie below the destination'
+run migrate twice twiced --to-format torch --name '{what}'
+status 2
+err 'no field {what}'
+
+# ---- old, broken, strange ----------------------------------------------------
+mkdir odd
+pair odd/whole.safetensors
+: >odd/empty.safetensors
+head -c 60 odd/whole.safetensors >odd/cut.safetensors
+echo '<!DOCTYPE html><html>' >odd/page.pt
+: >odd/empty.log
+pair "odd/two
+lines.safetensors"
+pair "odd/$(printf 'not\377utf8').safetensors"
+pair odd/.one.safetensors.1.2.ferry-tmp
+ln -s loop odd/loop
+ln -s nowhere odd/dangling
+ln -s . odd/self
+ln -s whole.safetensors odd/link.safetensors
+mkfifo odd/pipe.pt
+run migrate odd odder --to-format torch
+status 5
+err '4 done'
+err '3 failed'
+err 'odd/empty.safetensors: is empty (0 bytes)'
+err 'failed: odd/cut.safetensors: '
+err 'failed: odd/page.pt: '
+err 'warning: odd/loop is a symbolic link that leads back to itself'
+err 'warning: odd/dangling is a symbolic link to nothing'
+err 'note: odd/self is a link to a directory, which is not followed'
+err 'note: odd/pipe.pt is no regular file'
+err 'odd/.one.safetensors.1.2.ferry-tmp is what an interrupted conversion'
+present "odder/two
+lines.pt" "odder/$(printf 'not\377utf8').pt"
+run migrate odd odder --to-format torch
+err '4 kept'
+run migrate --status odder
+status 5
+out 'failed: odd/page.pt: '
+run verify odder --ledger
+status 0
+if [ "$(id -u)" -ne 0 ]; then
+	mkdir odd/shut
+	chmod 0 odd/shut
+	run migrate odd odder --to-format torch
+	err 'warning: odd/shut can'
+	chmod 755 odd/shut
+fi
+run migrate nowhere new --to-format torch
+status 1
+err 'nowhere: is not there'
+
+# A pickle that a class of somebody's made is data like any.
+if [ -e "$torch" ] && [ -d "$torch" ]; then
+	mkdir pickles
+	find "$torch" -name '*.pt' -size -100k -exec cp {} pickles \;
+	run migrate pickles current --upgrade
+	[ "$got" -eq 0 ] || [ "$got" -eq 5 ] || fail 'status 0 or 5 was expected'
+	err ' done'
+	run migrate pickles current --upgrade
+	no_err ' done'
+fi
+
+# Losses are failures that say which option allows them.
+run convert old/one.safetensors half.npz --cast float16
+mkdir lossy
+printf '{"a": 1}' >lossy/a.json
+pair lossy/b.safetensors
+run migrate lossy lost --to-format npz --copy-others
+status 0
+cmp -s lossy/a.json lost/a.json || fail 'a.json was not copied'
+present lost/a.json.ferry.json
+
+# A file that changes under the run is not taken: see migrate_faults.sh.
+
+# ---- in place ------------------------------------------------------------------
+tree here
+cp here/one.safetensors .t/one
+run migrate --in-place here --to-format safetensors --cast float16 --verify
+status 0
+err '3 done'
+present here/one.safetensors.ferry-backup
+cmp -s here/one.safetensors.ferry-backup .t/one || fail 'the backup is another'
+cmp -s here/one.safetensors .t/one && fail 'nothing was done in place'
+run migrate --in-place here --to-format safetensors --cast float16 --verify
+err '3 kept'
+cp here/one.safetensors .t/half
+run migrate --in-place here --to-format safetensors --cast bfloat16
+err '3 done'
+cmp -s here/one.safetensors.ferry-backup .t/one || fail 'the backup was replaced'
+cmp -s here/one.safetensors.ferry-backup.1 .t/half ||
+	fail 'there is no second backup'
+
+tree gone
+run migrate gone there --to-format torch --remove-source
+status 2
+err '--remove-source needs --verify'
+run migrate gone there --to-format torch --verify --remove-source
+status 0
+absent gone/one.safetensors gone/run/deep/three.safetensors
+present gone/run/notes.txt there/one.pt
+run migrate gone there --to-format torch --verify --remove-source
+status 0
+
+# ---- recipes -------------------------------------------------------------------
+cat >recipe.yaml <<'END'
+rules:
+  - name: deep
+    match: {path: "*/deep/*", size: [">1B", "<1MB"]}
+    to-format: npz
+    output: "flat/{stem}{ending}"
+  - name: not two
+    match: {regex: "two"}
+    do: skip
+  - match: {format: [safetensors, torch]}
+    to-format: torch
+    edits:
+      - rename: "^a\\.=>b."
+END
+rm -r old/.ferry 2>/dev/null
+run migrate old cooked --recipe recipe.yaml
+status 0
+err '2 done, 2 skipped'
+present cooked/flat/three.npz cooked/one.pt
+run inspect cooked/one.pt --tensors
+out b.weight
+for name in to-safetensors weights-only upgrade drop-optimizer; do
+	run migrate old shipped-$name --recipe $name
+	status 0
+done
+bad()
+{
+	printf 'rules:\n  - %s\n' "$1" >bad.yaml
+	run migrate old never --recipe bad.yaml
+	[ "$got" -ne 0 ] || fail 'a bad recipe was taken'
+	err "$2"
+}
+bad '{nonsense: 1}' "'nonsense' is no key of a rule"
+bad '{match: {colour: red}}' "'colour' is nothing to match by"
+bad '{match: {size: 5}}' "'size' is to be a bound"
+bad '{do: dance}' "'do' is to be convert, copy or skip"
+bad '{edits: [{drop: x, keep: y}]}' 'mappings of one key each'
+run migrate old never --recipe nosuch
+status 1
+absent never
+
+# ---- manifests and shards ------------------------------------------------------
+run migrate old parts --to-format torch --plan-only -o work.jsonl --shards 2
+status 0
+absent parts
+head -n 1 work.jsonl | grep -q '"shards":2' || fail 'no shards in the manifest'
+run migrate old parts --to-format torch --plan-only -o work.jsonl
+status 1
+err 'a frozen manifest is never written over'
+run migrate work.jsonl --shard 0/3
+status 2
+err 'it was frozen for 2 shards, not 3'
+run migrate work.jsonl --shard 0/2
+status 0
+run migrate work.jsonl --shard 1/2
+status 0
+same_trees parts j1
+run migrate work.jsonl
+err '3 kept'
+run migrate --status parts
+out '3 attempts'
+sed 's/one/uno/' work.jsonl >forged.jsonl
+run migrate forged.jsonl
+status 1
+err 'the digest is not that of the lines before'
+head -n 2 work.jsonl >cut.jsonl
+run migrate cut.jsonl
+status 1
+err 'it was not written to its end'
+run migrate old parts --to-format torch --shard 0/2
+status 2
+err 'a shard is a part of a frozen manifest'
+printf '{"source": "old/one.safetensors", "output": "x/y.pt"}\n' >list.jsonl
+run migrate list.jsonl listed --to-format torch
+status 0
+present listed/x/y.pt
+
+# Slurm's and others' variables; unit tests have the rest.
+unset SLURM_ARRAY_TASK_ID SLURM_PROCID SLURM_STEP_ID SLURM_NTASKS \
+	OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_SIZE JOB_COMPLETION_INDEX PMI_RANK
+run migrate work.jsonl --shard auto
+status 2
+err 'nothing in the environment tells of a shard'
+JOB_COMPLETION_INDEX=1
+export JOB_COMPLETION_INDEX
+run migrate work.jsonl --shard auto
+status 2
+err 'give --shards N'
+run migrate work.jsonl --shard auto --shards 2
+status 0
+unset JOB_COMPLETION_INDEX
+
+# ---- the ledger ----------------------------------------------------------------
+run verify parts --ledger
+status 0
+out '3 outputs'
+printf X | dd of=parts/one.pt bs=1 seek=600 conv=notrunc 2>/dev/null
+run verify parts --ledger
+status 4
+out 'violation: parts/one.pt: one.pt has other bytes than its sidecar tells'
+run verify parts --ledger --json
+json
+json_is ok false
+printf '{"event":"item","sou' >>"$(ls parts/.ferry/journal-* | head -n 1)"
+run migrate --status parts
+out '1 line cut by a crash'
+
+# ---- usage ---------------------------------------------------------------------
+run migrate old new
+status 2
+err 'nothing says what is to be done'
+run migrate old --to-format torch
+status 2
+err 'operand missing'
+run migrate old new --recipe upgrade --to-format torch
+status 2
+run migrate old new --to-format torch --plan-only
+status 2
+run migrate old new --to-format torch --shard 2/2
+status 2
+run migrate old new --to-format torch --fail-fast --max-failures=0
+status 2
+run migrate odd stop --to-format torch --fail-fast
+status 5
+finish
