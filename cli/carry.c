@@ -130,6 +130,18 @@ int cli_plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out)
 	return status;
 }
 
+uint32_t cli_output_flags(const struct cli *c, const struct ferry_plan *p)
+{
+	const char *name = ferry_plan_output_format(p);
+	struct ferry_abilities can = { .flags = 0 };
+
+	if (name)
+		ferry_known_abilities(ferry_session_find(c->session,
+							 FERRY_KNOWN_FORMATS,
+							 name), &can);
+	return can.flags;
+}
+
 /* ---- writing ------------------------------------------------------------- */
 
 /* What the findings say that is no loss, and the losses that were allowed. */
@@ -202,7 +214,8 @@ static int write_output(struct cli *c, struct cli_job *j, struct ferry_plan *p)
 	double seconds;
 	int rc;
 
-	if (cli_sum_below(&sum, NULL, ferry_plan_document(p),
+	if (cli_output_flags(c, p) & FERRY_FORMAT_TENSORS &&
+	    cli_sum_below(&sum, NULL, ferry_plan_document(p),
 			  ferry_plan_document(p)->root, &err))
 		return cli_failed(c, j->job.output, &err);
 	cli_progress_init(&progress, c->quiet);

@@ -13,6 +13,9 @@
  */
 int cli_plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out);
 
+/* enum ferry_format_flags of the format that is written; 0: none is. */
+uint32_t cli_output_flags(const struct cli *c, const struct ferry_plan *p);
+
 /* Plan, and write the output unless losses forbid it. */
 int cli_carry(struct cli *c, struct cli_job *j);
 

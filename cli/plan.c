@@ -96,18 +96,6 @@ static void print_json(const struct cli_job *j, const struct ferry_plan *p,
 	cli_json_print(json);
 }
 
-static bool is_directory(const struct cli *c, const struct ferry_plan *p)
-{
-	const char *name = ferry_plan_output_format(p);
-	struct ferry_abilities can = { 0 };
-
-	if (name)
-		ferry_known_abilities(ferry_session_find(c->session,
-							 FERRY_KNOWN_FORMATS,
-							 name), &can);
-	return can.flags & FERRY_FORMAT_DIRECTORY;
-}
-
 static int print(struct cli *c, struct cli_job *j)
 {
 	struct ferry_error blocked = FERRY_ERROR_INIT;
@@ -118,7 +106,8 @@ static int print(struct cli *c, struct cli_job *j)
 	if (status)
 		return status;
 	plain.json = false;
-	cli_outlet_check(&j->job, is_directory(c, p), &blocked);
+	cli_outlet_check(&j->job, cli_output_flags(c, p) &
+			 FERRY_FORMAT_DIRECTORY, &blocked);
 	if (c->json)
 		print_json(j, p, &blocked);
 	else

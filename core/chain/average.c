@@ -308,7 +308,7 @@ static void *views_key(struct averaging *a, size_t i, size_t *n)
 {
 	const struct ferry_tensor *first = row(a, i)[0]->u.tensor, *t;
 	size_t head = (2 + (size_t)first->ndim) * sizeof(uint64_t);
-	size_t each = (2 + (size_t)first->ndim) * sizeof(uint64_t);
+	size_t each = (3 + (size_t)first->ndim) * sizeof(uint64_t);
 	uint64_t *key;
 
 	*n = head + a->n * each;
@@ -325,8 +325,9 @@ static void *views_key(struct averaging *a, size_t i, size_t *n)
 		t = row(a, i)[k]->u.tensor;
 		part[0] = t->storage ? t->storage->id : 0;
 		part[1] = t->offset;
+		part[2] = t->flags & (FERRY_CONJ | FERRY_NEG);
 		if (t->ndim)
-			memcpy(part + 2, t->strides, t->ndim * sizeof(*part));
+			memcpy(part + 3, t->strides, t->ndim * sizeof(*part));
 	}
 	return key;
 }

@@ -25,9 +25,10 @@ int ferry__writer_of(struct ferry_session *s, const char *name,
 int ferry__writer_named(struct ferry_session *s, const char *format,
 			const struct ferry_known **out,
 			struct ferry_error *err);
-/* The only writer of directories, but for `own` when that is one. */
-int ferry__writer_of_directory(struct ferry_session *s,
-			       const struct ferry_known *own,
+/* The writer of the directory `name`: `own` when that is one, else the only
+ * one where a type is asked for, for a file is meant more often. */
+int ferry__writer_of_directory(struct ferry_session *s, const char *name,
+			       const struct ferry_known *own, bool asked,
 			       const struct ferry_known **out,
 			       struct ferry_error *err);
 

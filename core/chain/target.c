@@ -47,7 +47,8 @@ int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err)
 		rc = ferry__writer_named(p->s, p->job.to_format, &p->writer,
 					 err);
 	else if (directory && p->n_inputs)
-		rc = ferry__writer_of_directory(p->s, p->inputs[0].format,
+		rc = ferry__writer_of_directory(p->s, p->job.output,
+						p->inputs[0].format, p->job.to,
 						&p->writer, err);
 	else if (p->job.output && !directory)
 		rc = ferry__writer_of(p->s, p->job.output, &p->writer, err);
@@ -243,7 +244,11 @@ static int describe_write(struct ferry_plan *p, struct ferry_error *err)
 		return rc;
 	p->bytes_in = amount.reads;
 	p->bytes_out = amount.nbytes;
-	if (writes_storages(p)) {
+	if (!(p->writer->format->flags & FERRY_FORMAT_TENSORS)) {
+		p->bytes_in = 0;
+		p->bytes_out = 0;
+		amount.tensors = 0;
+	} else if (writes_storages(p)) {
 		p->bytes_in = amount.storage_reads;
 		p->bytes_out = amount.storage_nbytes;
 		rc = note_waste(p, &amount, err);

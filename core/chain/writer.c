@@ -103,14 +103,28 @@ static bool writes_directories(const struct ferry_known *format)
 	return ferry__is_directory_format(format) && format->format->write;
 }
 
-int ferry__writer_of_directory(struct ferry_session *s,
-			       const struct ferry_known *own,
+static int fail_directory(const char *name, const char *writers,
+			  struct ferry_error *err)
+{
+	char shown[200];
+
+	ferry_escape(shown, sizeof(shown), name, strlen(name));
+	return ferry_fail(err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
+			  "output '%s' is a directory: name a file in it%s"
+			  "%.300s%s", shown, *writers ? ", or choose a format "
+			  "of directories with --to-format (" : "", writers,
+			  *writers ? ")" : "");
+}
+
+int ferry__writer_of_directory(struct ferry_session *s, const char *name,
+			       const struct ferry_known *own, bool asked,
 			       const struct ferry_known **out,
 			       struct ferry_error *err)
 {
 	struct ferry_buffer names = FERRY_BUFFER_INIT;
 	const struct ferry_known *row, *found = NULL;
 	size_t n = 0;
+	int rc = 0;
 
 	if (own && writes_directories(own)) {
 		*out = own;
@@ -123,15 +137,10 @@ int ferry__writer_of_directory(struct ferry_session *s,
 					    row->name);
 			found = row;
 		}
-	if (n == 1)
+	if (n == 1 && asked)
 		*out = found;
 	else
-		ferry_fail(err, n ? FERRY_AMBIGUOUS : FERRY_UNSUPPORTED,
-			   "plan", FERRY_NO_OFFSET, n ? "the output is a "
-			   "directory of which format: choose with --to-format "
-			   "(%.300s)" : "the output is a directory, and no "
-			   "format here writes one: name a file%.0s",
-			   names.data ? names.data : "");
+		rc = fail_directory(name, names.data ? names.data : "", err);
 	ferry_buffer_release(&names);
-	return n == 1 ? 0 : n ? FERRY_AMBIGUOUS : FERRY_UNSUPPORTED;
+	return rc;
 }

@@ -235,7 +235,7 @@ void torch_expander_release(struct torch_expander *x)
 	memset(x, 0, sizeof(*x));
 }
 
-int torch_expander_report(const struct torch_expander *x, bool losses,
+int torch_expander_report(const struct torch_expander *x,
 			  struct ferry_findings *out, struct ferry_error *err)
 {
 	int r = 0;
@@ -247,14 +247,14 @@ int torch_expander_report(const struct torch_expander *x, bool losses,
 				       "later load that",
 				       (unsigned long long)x->n_newer,
 				       x->n_newer == 1 ? " is" : "s are");
-	if (!r && losses && x->n_persistent)
+	if (!r && x->n_persistent)
 		r = ferry_findings_add(out, FERRY_WARNING, "persistent-id", "",
 				       FERRY_NO_OFFSET, "%llu persistent id%s "
 				       "nothing to torch.load",
 				       (unsigned long long)x->n_persistent,
 				       x->n_persistent == 1 ? " means" :
 							      "s mean");
-	if (!r && losses && x->n_unquantized)
+	if (!r && x->n_unquantized)
 		r = ferry_findings_add(out, FERRY_WARNING, "quantizer", "",
 				       FERRY_NO_OFFSET, "%llu quantised "
 				       "tensor%s no quantizer: torch can't "
@@ -262,7 +262,7 @@ int torch_expander_report(const struct torch_expander *x, bool losses,
 				       (unsigned long long)x->n_unquantized,
 				       x->n_unquantized == 1 ? " has" :
 							       "s have");
-	if (!r && losses && x->n_script)
+	if (!r && x->n_script)
 		r = ferry_findings_add(out, FERRY_WARNING, "torchscript", "",
 				       FERRY_NO_OFFSET, "%llu object%s of a "
 				       "class whose code is in the TorchScript "

@@ -43,11 +43,8 @@ int torch_expander_init(struct torch_expander *x, struct ferry_document *doc,
 			bool compact, struct ferry_error *err);
 void torch_expander_release(struct torch_expander *x);
 
-/*
- * NOTEs for what is kept in another form; with `losses` also WARNINGs for what
- * would not load.
- */
-int torch_expander_report(const struct torch_expander *x, bool losses,
+/* NOTEs for what is kept in another form, WARNINGs for what would not load. */
+int torch_expander_report(const struct torch_expander *x,
 			  struct ferry_findings *out, struct ferry_error *err);
 
 /* The `replace` callback of the pickle writer; ctx is the expander. */

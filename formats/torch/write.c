@@ -175,8 +175,6 @@ int torch_write(struct ferry_document *doc, struct ferry_output *output,
 	if (r)
 		return r;
 	r = torch_expander_init(&x, doc, compact, err);
-	if (!r)
-		r = torch_expander_report(&x, false, out, err);
 	pickle.ctx = &x;
 	if (!r)
 		r = pickle_write_source(doc->root, &pickle, &data, err);
@@ -197,7 +195,7 @@ int torch_losses(struct ferry_document *doc,
 	(void)options;
 	r = torch_expander_init(&x, doc, false, err);
 	if (!r)
-		r = torch_expander_report(&x, true, out, err);
+		r = torch_expander_report(&x, out, err);
 	if (!r)
 		r = pickle_numpy_report(doc, out, err);
 	torch_expander_release(&x);

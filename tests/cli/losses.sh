@@ -25,6 +25,7 @@ status 3
 absent a.json
 run convert --allow-loss=values,tensors a.safetensors a.json
 status 0
+err 'wrote a.json: 0 tensors, 0 bytes'
 present a.json
 run plan --allow-loss='No such' a.safetensors b.json
 status 2

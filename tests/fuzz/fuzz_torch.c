@@ -26,7 +26,7 @@ static void write_again(struct ferry_document *doc, bool compact)
 
 	options.ctx = &x;
 	if (!torch_expander_init(&x, doc, compact, NULL) &&
-	    !torch_expander_report(&x, true, doc->findings, NULL))
+	    !torch_expander_report(&x, doc->findings, NULL))
 		pickle_write(doc->root, &options, &b, NULL);
 	torch_expander_release(&x);
 	ferry_buffer_release(&b);
