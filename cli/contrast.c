@@ -199,12 +199,6 @@ static bool same_double(double a, double b)
 	return !memcmp(&a, &b, sizeof(a));
 }
 
-static bool same_global(const struct ferry_value *a,
-			const struct ferry_value *b)
-{
-	return ferry_value_is_global(a, b->u.global.module, b->u.global.name);
-}
-
 static int same_scalar(const struct ferry_value *a,
 		       const struct ferry_value *b, bool *equal,
 		       struct ferry_error *err)
@@ -237,7 +231,7 @@ static int same_scalar(const struct ferry_value *a,
 	case FERRY_BYTES:
 		return cli_same_bytes(a, b, equal, err);
 	default:
-		*equal = same_global(a, b);
+		*equal = ferry_value_same_global(a, b);
 		return 0;
 	}
 }

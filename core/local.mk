@@ -55,6 +55,7 @@ ferrysysinclude_HEADERS = \
 	core/include/ferry/sys/ckd.h \
 	core/include/ferry/sys/map.h \
 	core/include/ferry/sys/ops.h \
+	core/include/ferry/sys/python_name.h \
 	core/include/ferry/sys/plugin.h \
 	core/include/ferry/sys/sink.h \
 	core/include/ferry/sys/source.h \

@@ -106,12 +106,16 @@ static int compare(struct ferry_plan *p, struct ferry_document *again,
 		.sharing = whole,
 	};
 
+	/* Other formats have notes of their own about their tensors. */
+	how.bare = !how.strides;
+
 	if (whole && !p->n_losses)
 		return ferry_document_compare(p->doc, again, &how, out, err);
 	if (!(flags & FERRY_FORMAT_TENSORS))
 		return 1;
 	how.strides = false;
 	how.sharing = false;
+	how.bare = true;
 	return compare_tensors(p, again, &how, out, err);
 }
 

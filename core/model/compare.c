@@ -128,9 +128,10 @@ static int push(struct comparison *c, struct ferry_value *a,
 	return 0;
 }
 
-static bool has_children(const struct ferry_value *v)
+static bool is_walked(const struct comparison *c, const struct ferry_value *v)
 {
-	return (v->kind >= FERRY_LIST && v->kind <= FERRY_TENSOR) ||
+	return (v->kind >= FERRY_LIST && v->kind < FERRY_TENSOR) ||
+	       (v->kind == FERRY_TENSOR && !c->how->bare) ||
 	       v->kind == FERRY_OBJECT;
 }
 
@@ -151,7 +152,7 @@ static int visit(struct comparison *c, struct ferry_value *a,
 	if (code || known)
 		return code;
 	code = ferry_compare_selves(c, a, b);
-	return code || !has_children(a) ? code : push(c, a, b);
+	return code || !is_walked(c, a) ? code : push(c, a, b);
 }
 
 static int step_list(struct comparison *c, const struct ferry_child *child,

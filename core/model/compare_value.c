@@ -145,7 +145,7 @@ static bool same_scalars(const struct ferry_value *a,
 	case FERRY_COMPLEX:
 		return !memcmp(&a->u.c, &b->u.c, sizeof(a->u.c));
 	case FERRY_GLOBAL:
-		return ferry_key_same(a, b, false);
+		return ferry_value_same_global(a, b);
 	default:
 		return true;
 	}
@@ -346,7 +346,7 @@ static int compare_tensors(struct comparison *c, const struct ferry_value *va,
 
 	if (!code)
 		code = compare_flags(c, a, b);
-	if (!code)
+	if (!code && !c->how->bare)
 		code = compare_presence(c, a->extra, b->extra, "extra");
 	if (code || !same)
 		return code;

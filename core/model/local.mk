@@ -14,6 +14,7 @@ core_libferry_la_SOURCES += \
 	core/model/key.h \
 	core/model/path.c \
 	core/model/places.c \
+	core/model/python_name.c \
 	core/model/scalar.c \
 	core/model/sequence.c \
 	core/model/store.c \

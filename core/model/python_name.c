@@ -1,8 +1,7 @@
 /* Names of classes and functions across Python versions. */
 #include "config.h"
 
-#include "formats/pickle/names.h"
-#include "formats/pickle/pickle.h"
+#include <ferry/sys/python_name.h>
 
 #include <string.h>
 
@@ -193,25 +192,25 @@ static int compare(const char *text, size_t n, const char *with)
 	return order ? order : (n > m) - (n < m);
 }
 
-static struct pickle_name literal(const char *module, const char *name)
+static struct ferry_name literal(const char *module, const char *name)
 {
-	return (struct pickle_name){ module, name, strlen(module),
+	return (struct ferry_name){ module, name, strlen(module),
 				     strlen(name) };
 }
 
-bool pickle_name_equal(struct pickle_name a, struct pickle_name b)
+bool ferry_name_equal(struct ferry_name a, struct ferry_name b)
 {
 	return a.module_len == b.module_len && a.name_len == b.name_len &&
 	       !memcmp(a.module, b.module, a.module_len) &&
 	       !memcmp(a.name, b.name, a.name_len);
 }
 
-bool pickle_name_is(struct pickle_name a, const char *module, const char *name)
+bool ferry_name_is(struct ferry_name a, const char *module, const char *name)
 {
-	return pickle_name_equal(a, literal(module, name));
+	return ferry_name_equal(a, literal(module, name));
 }
 
-static const struct name_rename *find_name(struct pickle_name old)
+static const struct name_rename *find_name(struct ferry_name old)
 {
 	size_t low = 0, high = N_NAMES, at;
 	int order;
@@ -233,7 +232,7 @@ static const struct name_rename *find_name(struct pickle_name old)
 	return NULL;
 }
 
-static const struct module_rename *find_module(struct pickle_name old)
+static const struct module_rename *find_module(struct ferry_name old)
 {
 	size_t low = 0, high = N_MODULES, at;
 	int order;
@@ -252,7 +251,7 @@ static const struct module_rename *find_module(struct pickle_name old)
 	return NULL;
 }
 
-struct pickle_name pickle_name_modern(struct pickle_name old)
+struct ferry_name ferry_name_modern(struct ferry_name old)
 {
 	const struct name_rename *name = find_name(old);
 	const struct module_rename *module;
@@ -269,7 +268,7 @@ struct pickle_name pickle_name_modern(struct pickle_name old)
 
 /* Modules that Python 3 cannot have: a name in them is an old one even where
  * nothing says so. */
-static bool is_old_module(struct pickle_name name)
+static bool is_old_module(struct ferry_name name)
 {
 	static const char *const modules[] = { "__builtin__", "copy_reg",
 					       "exceptions" };
@@ -280,9 +279,9 @@ static bool is_old_module(struct pickle_name name)
 	return false;
 }
 
-struct pickle_name pickle_name_of(const struct ferry_value *global)
+struct ferry_name ferry_name_of(const struct ferry_value *global)
 {
-	struct pickle_name name = {
+	struct ferry_name name = {
 		global->u.global.module,
 		global->u.global.name,
 		global->u.global.module_len,
@@ -290,13 +289,13 @@ struct pickle_name pickle_name_of(const struct ferry_value *global)
 	};
 
 	if (global->flags & FERRY_PY2 || is_old_module(name))
-		return pickle_name_modern(name);
+		return ferry_name_modern(name);
 	return name;
 }
 
 /* The old name in the table of names that means `modern`: the last, for where
  * there are two it is the better known ("unicode", not "basestring"). */
-static bool invert_name(struct pickle_name modern, struct pickle_name *out)
+static bool invert_name(struct ferry_name modern, struct ferry_name *out)
 {
 	const struct name_rename *found = NULL, *row;
 
@@ -312,14 +311,14 @@ static bool invert_name(struct pickle_name modern, struct pickle_name *out)
 	return found != NULL;
 }
 
-static bool leads_to(struct pickle_name old, struct pickle_name modern)
+static bool leads_to(struct ferry_name old, struct ferry_name modern)
 {
-	return pickle_name_equal(pickle_name_modern(old), modern);
+	return ferry_name_equal(ferry_name_modern(old), modern);
 }
 
-static bool invert_module(struct pickle_name modern, struct pickle_name *out)
+static bool invert_module(struct ferry_name modern, struct ferry_name *out)
 {
-	struct pickle_name old = modern;
+	struct ferry_name old = modern;
 
 	for (size_t i = 0; i < N_MODULES; i++) {
 		if (compare(modern.module, modern.module_len,
@@ -335,7 +334,7 @@ static bool invert_module(struct pickle_name modern, struct pickle_name *out)
 	return false;
 }
 
-bool pickle_name_old(struct pickle_name modern, struct pickle_name *out)
+bool ferry_name_old(struct ferry_name modern, struct ferry_name *out)
 {
 	bool builtin = !compare(modern.module, modern.module_len, "builtins") ||
 		       !compare(modern.module, modern.module_len, "copyreg");
@@ -349,9 +348,8 @@ bool pickle_name_old(struct pickle_name modern, struct pickle_name *out)
 	return invert_name(modern, out) || invert_module(modern, out);
 }
 
-bool pickle_is_global(const struct ferry_value *value, const char *module,
-		      const char *name)
+bool ferry_value_same_global(const struct ferry_value *a,
+			     const struct ferry_value *b)
 {
-	return value->kind == FERRY_GLOBAL &&
-	       pickle_name_is(pickle_name_of(value), module, name);
+	return ferry_name_equal(ferry_name_of(a), ferry_name_of(b));
 }

@@ -132,7 +132,7 @@ void pickle_put_new_name(struct pickle_writer *w,
 			 const struct pickle_entry *entry)
 {
 	enum pickle_spelling spelling = entry->spelled->spelling;
-	const struct pickle_name *name = &entry->spelled->name;
+	const struct ferry_name *name = &entry->spelled->name;
 	bool later = spelling == PICKLE_SWITCH ||
 		     spelling == PICKLE_STACK_SWITCH;
 

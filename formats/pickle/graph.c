@@ -119,13 +119,13 @@ static bool fits_line(const char *text, size_t n)
  * on, and renames modules below 3; a name that needs the one or is spoilt by
  * the other is written under protocol 4, to which the pickle switches for it.
  */
-static struct pickle_name spell(const struct pickle_graph *g,
-				struct pickle_name given,
-				struct pickle_name modern,
+static struct ferry_name spell(const struct pickle_graph *g,
+				struct ferry_name given,
+				struct ferry_name modern,
 				enum pickle_spelling *spelling)
 {
-	struct pickle_name name = modern;
-	bool old = !pickle_name_equal(given, modern), later = false, line;
+	struct ferry_name name = modern;
+	bool old = !ferry_name_equal(given, modern), later = false, line;
 
 	*spelling = PICKLE_STACK;
 	if (g->protocol >= 4)
@@ -135,7 +135,7 @@ static struct pickle_name spell(const struct pickle_graph *g,
 	else if (old)
 		name = given;
 	else
-		later = !pickle_name_old(modern, &name);
+		later = !ferry_name_old(modern, &name);
 	line = fits_line(name.module, name.module_len) &&
 	       fits_line(name.name, name.name_len);
 	if (line)
@@ -146,7 +146,7 @@ static struct pickle_name spell(const struct pickle_graph *g,
 }
 
 /* A name in the map, its key in one piece with it: "module\0name". */
-static struct pickle_spelled *new_spelled(struct pickle_name name,
+static struct pickle_spelled *new_spelled(struct ferry_name name,
 					  enum pickle_spelling spelling)
 {
 	size_t n = name.module_len + name.name_len + 1;
@@ -180,11 +180,11 @@ static int add_name(struct pickle_graph *g, struct pickle_spelled *spelled,
 	return 0;
 }
 
-static int count_name(struct pickle_graph *g, struct pickle_name given,
-		      struct pickle_name modern, uint32_t *out)
+static int count_name(struct pickle_graph *g, struct ferry_name given,
+		      struct ferry_name modern, uint32_t *out)
 {
 	enum pickle_spelling spelling;
-	struct pickle_name name = spell(g, given, modern, &spelling);
+	struct ferry_name name = spell(g, given, modern, &spelling);
 	struct pickle_spelled *spelled = new_spelled(name, spelling);
 	size_t n = name.module_len + name.name_len + 1;
 	uint64_t at;
@@ -214,7 +214,7 @@ static int count_builtin(struct pickle_graph *g, enum pickle_builtin which)
 		[PICKLE_BYTEARRAY] = { "builtins", "bytearray" },
 		[PICKLE_ENCODE] = { "_codecs", "encode" },
 	};
-	struct pickle_name name = {
+	struct ferry_name name = {
 		names[which][0], names[which][1],
 		strlen(names[which][0]), strlen(names[which][1]),
 	};
@@ -244,7 +244,7 @@ static int count_bytes(struct pickle_graph *g, const struct ferry_value *v)
 static int count_global(struct pickle_graph *g, const struct ferry_value *v,
 			uint32_t *entry)
 {
-	struct pickle_name given = {
+	struct ferry_name given = {
 		v->u.global.module, v->u.global.name,
 		v->u.global.module_len, v->u.global.name_len,
 	};
@@ -253,7 +253,7 @@ static int count_global(struct pickle_graph *g, const struct ferry_value *v,
 		g->entries[*entry - 1].refs++;
 		return 0;
 	}
-	return count_name(g, given, pickle_name_of(v), entry);
+	return count_name(g, given, ferry_name_of(v), entry);
 }
 
 /* What a value that has no children, or beside them, names. */

@@ -9,8 +9,8 @@
 #define FORMATS_PICKLE_GRAPH_H
 
 #include <ferry/sys/map.h>
+#include <ferry/sys/python_name.h>
 
-#include "formats/pickle/names.h"
 #include "formats/pickle/pickle.h"
 
 /* What the writer names of its own accord. */
@@ -32,7 +32,7 @@ enum pickle_spelling {
 
 struct pickle_spelled {
 	enum pickle_spelling spelling;
-	struct pickle_name name;	/* as it is written */
+	struct ferry_name name;	/* as it is written */
 	char key[];			/* in the map */
 };
 

@@ -15,8 +15,6 @@ formats_libpickle_la_SOURCES = \
 	formats/pickle/machine.h \
 	formats/pickle/memo.c \
 	formats/pickle/memo.h \
-	formats/pickle/names.c \
-	formats/pickle/names.h \
 	formats/pickle/numpy.c \
 	formats/pickle/numpy_type.c \
 	formats/pickle/object.c \

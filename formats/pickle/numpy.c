@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include <ferry/sys/ops.h>
+#include <ferry/sys/python_name.h>
 
 #include "formats/pickle/machine.h"
-#include "formats/pickle/names.h"
 
 struct numpy_dtype {
 	enum ferry_dtype dtype;
@@ -71,11 +71,11 @@ static bool is_text(const struct ferry_value *v, const char *text)
 static bool is_numpy(const struct ferry_value *v, const char *module,
 		     const char *name)
 {
-	struct pickle_name inner;
+	struct ferry_name inner;
 
 	if (v->kind != FERRY_GLOBAL)
 		return false;
-	inner = (struct pickle_name){ v->u.global.module, v->u.global.name,
+	inner = (struct ferry_name){ v->u.global.module, v->u.global.name,
 				      v->u.global.module_len,
 				      v->u.global.name_len };
 	if (!strncmp(inner.module, "numpy.core.", 11)) {
@@ -87,7 +87,7 @@ static bool is_numpy(const struct ferry_value *v, const char *module,
 	} else {
 		return false;
 	}
-	return pickle_name_is(inner, module, name);
+	return ferry_name_is(inner, module, name);
 }
 
 static const struct ferry_object *call(const struct ferry_value *v, uint32_t n)

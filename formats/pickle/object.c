@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "formats/pickle/names.h"
+#include <ferry/sys/python_name.h>
 
 struct ferry_value *pickle_gather(struct pickle_machine *m,
 				  enum ferry_kind kind, size_t n)
@@ -31,9 +31,9 @@ struct ferry_value *pickle_gather(struct pickle_machine *m,
 	return v;
 }
 
-static bool is_renamed(struct pickle_name name)
+static bool is_renamed(struct ferry_name name)
 {
-	return !pickle_name_equal(pickle_name_modern(name), name);
+	return !ferry_name_equal(ferry_name_modern(name), name);
 }
 
 int pickle_global(struct pickle_machine *m, const char *module, size_t nm,
@@ -42,7 +42,7 @@ int pickle_global(struct pickle_machine *m, const char *module, size_t nm,
 	struct ferry_value *v = ferry_global(m->store, module, nm, name, nn);
 
 	if (v && m->proto < 3 &&
-	    is_renamed((struct pickle_name){ module, name, nm, nn }))
+	    is_renamed((struct ferry_name){ module, name, nm, nn }))
 		v->flags |= FERRY_PY2;
 	return pickle_made(m, v);
 }

@@ -5,11 +5,18 @@
 
 #include <string.h>
 
-#include "formats/pickle/names.h"
+#include <ferry/sys/python_name.h>
 
 enum {
 	SHORT_TEXT = 256,	/* copied even when the memo has it too */
 };
+
+bool pickle_is_global(const struct ferry_value *value, const char *module,
+		      const char *name)
+{
+	return value->kind == FERRY_GLOBAL &&
+	       ferry_name_is(ferry_name_of(value), module, name);
+}
 
 static struct ferry_value *arg(const struct ferry_value *args, uint32_t i,
 			       int kind)
@@ -153,25 +160,25 @@ static int plain_bytearray(struct pickle_machine *m,
 int pickle_plain(struct pickle_machine *m, const struct ferry_value *callable,
 		 const struct ferry_value *args, struct ferry_value **out)
 {
-	struct pickle_name name;
+	struct ferry_name name;
 
 	*out = NULL;
 	if (callable->kind != FERRY_GLOBAL || args->kind != FERRY_TUPLE ||
 	    (callable->u.global.module[0] != '_' &&
 	     callable->u.global.module[0] != 'b'))
 		return 0;
-	name = pickle_name_of(callable);
-	if (pickle_name_is(name, "_codecs", "encode"))
+	name = ferry_name_of(callable);
+	if (ferry_name_is(name, "_codecs", "encode"))
 		return plain_encode(m, args, out);
-	if (pickle_name_is(name, "builtins", "set"))
+	if (ferry_name_is(name, "builtins", "set"))
 		return plain_set(m, FERRY_SET, args, out);
-	if (pickle_name_is(name, "builtins", "frozenset"))
+	if (ferry_name_is(name, "builtins", "frozenset"))
 		return plain_set(m, FERRY_FROZENSET, args, out);
-	if (pickle_name_is(name, "builtins", "complex"))
+	if (ferry_name_is(name, "builtins", "complex"))
 		return plain_complex(m, args, out);
-	if (pickle_name_is(name, "builtins", "bytearray"))
+	if (ferry_name_is(name, "builtins", "bytearray"))
 		return plain_bytearray(m, args, out);
-	if (pickle_name_is(name, "builtins", "bytes") && !args->u.list.n)
+	if (ferry_name_is(name, "builtins", "bytes") && !args->u.list.n)
 		return plain_empty(m, 0, out);
 	return 0;
 }

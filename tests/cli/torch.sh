@@ -56,6 +56,38 @@ status 0
 run diff "$corpus/basic.pt" b.safetensors
 status 0
 
+# Whatever Python's names for things are, they are the same things.
+run convert --verify "$corpus/builtins.pt" b.pt
+status 0
+run verify b.pt --against "$corpus/builtins.pt"
+status 0
+
+# Arrays of numpy have notes that tensors have not.
+run convert --verify "$corpus/large_view.pt" v.pkl --allow-loss
+status 0
+run diff "$corpus/large_view.pt" v.pkl
+status 0
+
+# A note is told once.
+run convert --cast float8_e5m2 "$corpus/state_dict.pt" f8.pt
+status 0
+[ "$(grep -c 'plain bytes' "$err")" -eq 1 ] || fail 'the note is not there once'
+
+# A tensor and its conjugate are two.
+run average "$corpus/conj_tied.pt" "$corpus/conj_tied.pt" mean.pt
+status 0
+run diff "$corpus/conj_tied.pt" mean.pt
+status 0
+
+# A directory is no file.
+mkdir dir
+for to in dir new/; do
+	run convert "$corpus/state_dict.pt" "$to"
+	status 3
+	err "output '$to' is a directory: name a file in it"
+	absent new
+done
+
 # A few values of a big storage.
 run inspect "$corpus/large_view.pt"
 status 0

@@ -161,6 +161,34 @@ Test(compare, values)
 	one("value", "i", "int is 1000 in the first, 1001 in the second");
 }
 
+Test(compare, names_of_python_2_are_those_of_python_3)
+{
+	struct ferry_value *old = ferry_global(a.s, "__builtin__", 11,
+					       "xrange", 6);
+
+	old->flags |= FERRY_PY2;
+	set(&a, "g", old);
+	set(&b, "g", ferry_global(b.s, "builtins", 8, "range", 5));
+	cr_assert_eq(compare(), 1);
+	set(&b, "g", ferry_global(b.s, "builtins", 8, "slice", 5));
+	one("value", "g", "global is __builtin__.xrange in the first, "
+	    "builtins.slice in the second");
+}
+
+Test(compare, notes_beside_elements_count_unless_bare)
+{
+	static const float x[] = { 1, 2, 3, 4 };
+	struct ferry_value *t = floats(&b, x, 4);
+
+	t->u.tensor->extra = ferry_dict(b.s, 0);
+	set(&a, "t", floats(&a, x, 4));
+	set(&b, "t", t);
+	how.bare = true;
+	cr_assert_eq(compare(), 1);
+	how.bare = false;
+	one("unexpected", "t", "extra: in the second only");
+}
+
 Test(compare, strings)
 {
 	set(&a, "s", ferry_cstring(a.s, "x"));

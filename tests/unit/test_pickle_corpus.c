@@ -18,7 +18,7 @@
 
 #include <criterion/criterion.h>
 
-#include "formats/pickle/names.h"
+#include <ferry/sys/python_name.h>
 
 enum {
 	MOST_CASES = 400,
@@ -126,13 +126,13 @@ static void dump_big(struct dump *d, const struct ferry_value *v)
 
 static void dump_name(struct dump *d, const struct ferry_value *v)
 {
-	struct pickle_name name = {
+	struct ferry_name name = {
 		v->u.global.module, v->u.global.name,
 		v->u.global.module_len, v->u.global.name_len,
 	};
 
 	if (d->modern_names)
-		name = pickle_name_of(v);
+		name = ferry_name_of(v);
 	else if (v->flags & FERRY_PY2)
 		ferry_buffer_add_str(&d->out, "old ");
 	dump_bytes(d, name.module, name.module_len);

@@ -250,6 +250,9 @@ FERRY_API bool ferry_value_is(const struct ferry_value *value, const char *str);
 /* True when value is a GLOBAL with exactly that module and name. */
 FERRY_API bool ferry_value_is_global(const struct ferry_value *value,
 				     const char *module, const char *name);
+/* Two GLOBALs that Python 3 knows as one, whichever Python spelled them. */
+FERRY_API bool ferry_value_same_global(const struct ferry_value *a,
+				       const struct ferry_value *b);
 
 /* "none", "dict", "tensor", ... */
 FERRY_API const char *ferry_kind_name(int kind);
@@ -267,6 +270,8 @@ struct ferry_compare {
 	bool strides;		/* strides and storage offsets, and which
 				 * tensors share a storage */
 	bool sharing;		/* which containers are one object */
+	bool bare;		/* not what formats note of tensors beside
+				 * their elements (extra) */
 	double atol, rtol;	/* 0, 0: bit by bit */
 	uint32_t most;		/* differences to report; 0: 100 */
 };

@@ -17,7 +17,7 @@ import tarfile
 import warnings
 import zipfile
 import zlib
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 import torch
 from torch import nn
@@ -74,6 +74,11 @@ def saved_by_new():
                 "tagged": t}, path("parameters.pt"))
     torch.save({"c": torch.tensor([1 + 2j, 3j]).conj(),
                 "n": torch._neg_view(torch.ones(2))}, path("conj.pt"))
+    c = torch.tensor([1 + 2j, 3 - 4j])
+    torch.save({"a": c, "b": c.conj()}, path("conj_tied.pt"))
+    torch.save({"w": torch.ones(2), "counts": defaultdict(int, {"x": 1}),
+                "range": range(3), "slice": slice(1, 2), "type": dict},
+               path("builtins.pt"), pickle_protocol=4)
     torch.save({"f8": torch.tensor([1.0, 2.0]).to(torch.float8_e4m3fn),
                 "u16": torch.arange(3).to(torch.uint16),
                 "u64": torch.arange(3).to(torch.uint64)}, path("newer.pt"))
