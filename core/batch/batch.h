@@ -138,6 +138,8 @@ void ferry__settle(struct ferry__worker *w, struct ferry__made *made,
 /* The directory that outputs are made in, kept by a lock on it. */
 int ferry__work_open(struct ferry__worker *w, struct ferry_error *err);
 void ferry__work_close(struct ferry__worker *w);
+/* A process of this host. */
+bool ferry__is_alive(long pid);
 /* Those of dead processes of this host. */
 void ferry__work_sweep(const char *ledger);
 

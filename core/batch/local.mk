@@ -25,3 +25,9 @@ core_libferry_la_SOURCES += \
 	core/batch/work.c \
 	core/batch/worker.c \
 	$(NULL)
+
+UNIT_TESTS += tests/unit/test_batch
+
+tests_unit_test_batch_SOURCES = tests/unit/test_batch.c
+tests_unit_test_batch_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_batch_LDADD = core/libferry.la $(CRITERION_LIBS)

@@ -8,13 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <ferry/sys/alloc.h>
-
-#include "core/io/output.h"
 
 static json_t *hex_of(const char *text, size_t n)
 {
@@ -194,21 +191,15 @@ static int write_aside(const char *temp, const char *path, const char *data,
 	return e;
 }
 
-/* The name aside is this call's own: two that write one record both succeed. */
-int ferry__record_write(const json_t *record, const char *path, size_t dump,
-			bool sync, struct ferry_error *err)
+int ferry__record_write(const json_t *record, const char *aside,
+			const char *path, size_t dump, bool sync,
+			struct ferry_error *err)
 {
-	const char *slash = strrchr(path, '/');
-	int dir = slash ? (int)(slash - path) + 1 : 0;
 	struct ferry_buffer temp = FERRY_BUFFER_INIT;
 	char *text = json_dumps(record, dump);
-	uint64_t r = 0;
 	int e = ENOMEM;
 
-	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
-		r ^= (uint64_t)getpid();
-	ferry_buffer_printf(&temp, "%.*s.%016llx" FERRY_TEMP_SUFFIX, dir, path,
-			    (unsigned long long)r);
+	ferry_buffer_printf(&temp, "%s/record", aside);
 	if (text && !temp.failed)
 		e = write_aside(temp.data, path, text, sync);
 	ferry_buffer_release(&temp);

@@ -305,7 +305,7 @@ static int record(struct settling *s)
 	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR,
 			    s->made->entry->item.output);
 	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
-	     ferry__record_write(s->made->sidecar, path.data,
+	     ferry__record_write(s->made->sidecar, s->made->aside, path.data,
 				 JSON_SORT_KEYS | JSON_INDENT(1),
 				 o->remove_source && !s->w->how->no_sync,
 				 s->err);

@@ -114,13 +114,10 @@ static int take_line(struct reading *r, const json_t *line)
 
 static bool is_alive(const struct reading *r)
 {
-	char host[64] = "", proc[32];
+	char host[64] = "";
 
 	gethostname(host, sizeof(host) - 1);
-	if (strcmp(host, r->host))
-		return true;
-	snprintf(proc, sizeof(proc), "/proc/%ld", r->pid);
-	return !access(proc, F_OK);
+	return strcmp(host, r->host) || ferry__is_alive(r->pid);
 }
 
 /* A line that is no record was cut by a crash: the rest of the file is read

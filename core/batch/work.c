@@ -66,12 +66,31 @@ void ferry__work_close(struct ferry__worker *w)
 	w->work = NULL;
 }
 
+/* A dead process whose parent has not asked after it is still listed; its state
+ * follows its name, which is in parentheses. */
+bool ferry__is_alive(long pid)
+{
+	char path[40], text[512];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return access("/proc/self", F_OK) != 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	return !end || strncmp(end, ") Z", 3);
+}
+
 /* "work-HOST-PID-RANDOM" of a process of this host that is no more. */
 static bool is_dead(const char *name, const char *host)
 {
 	size_t n = strlen(host);
 	const char *p = name + strlen(WORK);
-	char proc[32];
 	long pid = 0;
 
 	if (strncmp(name, WORK, strlen(WORK)) || strncmp(p, host, n) ||
@@ -81,8 +100,7 @@ static bool is_dead(const char *name, const char *host)
 		pid = pid * 10 + (*p - '0');
 	if (!pid || *p != '-' || pid == (long)getpid())
 		return false;
-	snprintf(proc, sizeof(proc), "/proc/%ld", pid);
-	return access(proc, F_OK) && access("/proc/self", F_OK) == 0;
+	return !ferry__is_alive(pid);
 }
 
 void ferry__work_sweep(const char *ledger)

@@ -17,6 +17,7 @@ CLI_TESTS += \
 	tests/cli/linnaeus.sh \
 	tests/cli/losses.sh \
 	tests/cli/migrate.sh \
+	tests/cli/migrate_faults.sh \
 	tests/cli/page.sh \
 	tests/cli/raw.sh \
 	tests/cli/scan.sh \

@@ -1,0 +1,338 @@
+/* Migrations: shards of the environment, recipes, digests, journals. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ferry/migrate.h>
+
+/* ---- shards -------------------------------------------------------------- */
+
+struct given {
+	const char *const *vars;	/* name, value, ..., NULL */
+};
+
+static const char *look_up(void *ctx, const char *name)
+{
+	const struct given *g = ctx;
+
+	for (const char *const *v = g->vars; *v; v += 2)
+		if (!strcmp(*v, name))
+			return v[1];
+	return NULL;
+}
+
+#define VARS(...) (const char *const[]){ __VA_ARGS__, NULL }
+
+static int ask(const char *const *vars, uint32_t count,
+	       struct ferry_shard *out, struct ferry_error *err)
+{
+	struct given g = { vars };
+
+	*err = (struct ferry_error)FERRY_ERROR_INIT;
+	return ferry_shard_from_environment(out, count, look_up, &g, err);
+}
+
+static void is_shard(uint32_t index, uint32_t count, uint32_t told,
+		     const char *const *vars)
+{
+	struct ferry_error err;
+	struct ferry_shard s = { 99, 99 };
+
+	cr_assert_eq(ask(vars, told, &s, &err), 0, "%s: %s", vars[0],
+		     err.text);
+	cr_assert_eq(s.index, index, "%s: index %u", vars[0], s.index);
+	cr_assert_eq(s.count, count, "%s: count %u", vars[0], s.count);
+}
+
+static void is_refused(const char *why, uint32_t told, const char *const *vars)
+{
+	struct ferry_error err;
+	struct ferry_shard s;
+
+	cr_assert_eq(ask(vars, told, &s, &err), FERRY_MISUSE, "%s gave %u/%u",
+		     vars[0], s.index, s.count);
+	cr_assert(strstr(err.text, why), "%s", err.text);
+}
+
+Test(shard, slurm_array)
+{
+	is_shard(3, 8, 0, VARS("SLURM_ARRAY_TASK_ID", "3",
+			       "SLURM_ARRAY_TASK_MIN", "0",
+			       "SLURM_ARRAY_TASK_MAX", "7",
+			       "SLURM_ARRAY_TASK_STEP", "1",
+			       "SLURM_ARRAY_TASK_COUNT", "8"));
+	/* --array=3,7: two tasks, numbered 3 and 7. */
+	is_refused("not 0 to 1", 0, VARS("SLURM_ARRAY_TASK_ID", "3",
+			"SLURM_ARRAY_TASK_MIN", "3",
+			"SLURM_ARRAY_TASK_MAX", "7",
+			"SLURM_ARRAY_TASK_STEP", "4",
+			"SLURM_ARRAY_TASK_COUNT", "2"));
+	/* --array=5: a failed index submitted again. */
+	is_refused("not 0 to 0", 0, VARS("SLURM_ARRAY_TASK_ID", "5",
+			"SLURM_ARRAY_TASK_MIN", "5",
+			"SLURM_ARRAY_TASK_MAX", "5",
+			"SLURM_ARRAY_TASK_STEP", "1",
+			"SLURM_ARRAY_TASK_COUNT", "1"));
+	/* --array=0-6:2 */
+	is_refused("not 0 to 3", 0, VARS("SLURM_ARRAY_TASK_ID", "2",
+			"SLURM_ARRAY_TASK_MIN", "0",
+			"SLURM_ARRAY_TASK_MAX", "6",
+			"SLURM_ARRAY_TASK_STEP", "2",
+			"SLURM_ARRAY_TASK_COUNT", "4"));
+	is_refused("no number", 0, VARS("SLURM_ARRAY_TASK_ID", "3x"));
+}
+
+Test(shard, slurm_step)
+{
+	is_shard(2, 6, 0, VARS("SLURM_STEP_ID", "0", "SLURM_PROCID", "2",
+			       "SLURM_STEP_NUM_TASKS", "6",
+			       "SLURM_NTASKS", "6"));
+	/* The batch script of sbatch -n6 has a rank without being a task. */
+	is_refused("batch script of 6 tasks", 0,
+		   VARS("SLURM_PROCID", "0", "SLURM_NTASKS", "6"));
+	/* srun --mpi=pmi2 sets PMI's variables, too. */
+	is_shard(1, 2, 0, VARS("SLURM_STEP_ID", "0", "SLURM_PROCID", "1",
+			       "SLURM_STEP_NUM_TASKS", "2", "PMI_RANK", "1",
+			       "PMI_SIZE", "2"));
+	is_refused("PMI says", 0, VARS("SLURM_STEP_ID", "0", "SLURM_PROCID",
+			"1", "SLURM_STEP_NUM_TASKS", "2", "PMI_RANK", "0",
+			"PMI_SIZE", "2"));
+}
+
+Test(shard, slurm_array_of_steps)
+{
+	for (int a = 0; a < 2; a++)
+		for (int p = 0; p < 2; p++)
+			is_shard((uint32_t)(2 * a + p), 4, 0,
+				 VARS("SLURM_ARRAY_TASK_ID", a ? "1" : "0",
+				      "SLURM_ARRAY_TASK_MIN", "0",
+				      "SLURM_ARRAY_TASK_MAX", "1",
+				      "SLURM_ARRAY_TASK_STEP", "1",
+				      "SLURM_ARRAY_TASK_COUNT", "2",
+				      "SLURM_STEP_ID", "0",
+				      "SLURM_PROCID", p ? "1" : "0",
+				      "SLURM_STEP_NUM_TASKS", "2"));
+}
+
+Test(shard, open_mpi)
+{
+	is_shard(1, 4, 0, VARS("OMPI_COMM_WORLD_RANK", "1",
+			       "OMPI_COMM_WORLD_SIZE", "4"));
+	/* Inside Slurm every rank also sees its daemon's. */
+	is_shard(3, 4, 0, VARS("OMPI_COMM_WORLD_RANK", "3",
+			       "OMPI_COMM_WORLD_SIZE", "4",
+			       "SLURM_STEP_ID", "0", "SLURM_PROCID", "1",
+			       "SLURM_STEP_NUM_TASKS", "2", "SLURM_NTASKS",
+			       "2"));
+	is_refused("OMPI_COMM_WORLD_SIZE is not", 0,
+		   VARS("OMPI_COMM_WORLD_RANK", "3"));
+	is_refused("within an array", 0, VARS("OMPI_COMM_WORLD_RANK", "0",
+			"OMPI_COMM_WORLD_SIZE", "2",
+			"SLURM_ARRAY_TASK_ID", "0",
+			"SLURM_ARRAY_TASK_MIN", "0",
+			"SLURM_ARRAY_TASK_MAX", "1",
+			"SLURM_ARRAY_TASK_COUNT", "2"));
+}
+
+Test(shard, kubernetes)
+{
+	is_shard(2, 5, 5, VARS("JOB_COMPLETION_INDEX", "2"));
+	is_shard(2, 5, 0, VARS("JOB_COMPLETION_INDEX", "2", "FERRY_SHARDS",
+			       "5"));
+	is_refused("give --shards N", 0, VARS("JOB_COMPLETION_INDEX", "2"));
+	is_refused("not below", 2, VARS("JOB_COMPLETION_INDEX", "2"));
+	is_refused("another engine", 2, VARS("JOB_COMPLETION_INDEX", "1",
+			"PMI_RANK", "1", "PMI_SIZE", "2"));
+}
+
+Test(shard, pmi_and_none)
+{
+	is_shard(1, 3, 3, VARS("PMI_RANK", "1", "PMI_SIZE", "3"));
+	is_refused("--shards says 4", 4, VARS("PMI_RANK", "1", "PMI_SIZE",
+			"3"));
+	is_refused("is not below", 0, VARS("PMI_RANK", "3", "PMI_SIZE", "3"));
+	/* PMIx tells a rank and no size. */
+	is_refused("nothing in the environment", 0, VARS("PMIX_RANK", "0"));
+	is_refused("no number", 0, VARS("PMI_RANK", "99999999999999999999",
+			"PMI_SIZE", "3"));
+}
+
+/* ---- migrations ---------------------------------------------------------- */
+
+static char scratch[] = "/tmp/ferry-batch-XXXXXX";
+static struct ferry_session *session;
+static struct ferry_error err = FERRY_ERROR_INIT;
+
+static void put_pair(const char *path)
+{
+	static const char head[] =
+		"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],"
+		"\"data_offsets\":[0,16]}}";
+	FILE *f = fopen(path, "w");
+	unsigned char n[8] = { sizeof(head) - 1 };
+
+	cr_assert_not_null(f);
+	fwrite(n, 1, 8, f);
+	fwrite(head, 1, sizeof(head) - 1, f);
+	fwrite("0123456789abcdef", 1, 16, f);
+	fclose(f);
+}
+
+static void enter(void)
+{
+	cr_assert_not_null(mkdtemp(scratch));
+	cr_assert_eq(chdir(scratch), 0);
+	cr_assert_eq(ferry_session_new(&session, NULL, &err), 0, "%s",
+		     err.text);
+	mkdir("src", 0777);
+	put_pair("src/one.safetensors");
+	put_pair("src/two.safetensors");
+}
+
+static void leave(void)
+{
+	char command[80];
+
+	ferry_session_free(session);
+	snprintf(command, sizeof(command), "rm -rf %s", scratch);
+	cr_assert_eq(chdir("/"), 0);
+	cr_assert_eq(system(command), 0);
+}
+
+TestSuite(migration, .init = enter, .fini = leave);
+
+static const char *const sources[] = { "src" };
+static const struct ferry_job job = { .to_format = "torch" };
+
+static struct ferry_migration *begin(void)
+{
+	struct ferry_migration_options o = {
+		.sources = sources, .n_sources = 1, .output = "dst",
+		.job = &job,
+	};
+	struct ferry_migration *m;
+
+	cr_assert_eq(ferry_migration_new(&m, session, &o, &err), 0, "%s",
+		     err.text);
+	return m;
+}
+
+Test(migration, surveys_without_writing)
+{
+	struct ferry_migration_run how = { .workers = 2 };
+	struct ferry_migration *m = begin();
+	struct ferry_totals t;
+
+	cr_assert_eq(ferry_migration_count(m), 2);
+	cr_assert_eq(ferry_migration_survey(m, &how, &t, &err), 0, "%s",
+		     err.text);
+	cr_assert_eq(t.n[FERRY_ITEM_PLANNED], 2);
+	cr_assert_str_eq(ferry_migration_get(m, 0)->output, "dst/one.pt");
+	cr_assert_str_eq(ferry_migration_get(m, 0)->to_format, "torch");
+	cr_assert_eq(access("dst", F_OK), -1);
+	ferry_migration_free(m);
+}
+
+static void count_failed(void *ctx, const char *output, uint64_t nbytes,
+			 const char *wrong)
+{
+	size_t *n = ctx;
+
+	(void)output;
+	n[0]++;
+	n[1] += wrong != NULL;
+	n[2] += nbytes;
+}
+
+Test(migration, runs_once_and_keeps)
+{
+	struct ferry_migration_run how = { .workers = 1 };
+	struct ferry_journal_summary sum;
+	struct ferry_migration *m = begin();
+	struct ferry_totals t;
+	size_t n[3] = { 0 };
+
+	cr_assert_eq(ferry_migration_run(m, &how, &t, &err), 0, "%s",
+		     err.text);
+	cr_assert_eq(t.n[FERRY_ITEM_DONE], 2);
+	cr_assert_eq(ferry_migration_get(m, 1)->state, FERRY_ITEM_DONE);
+	ferry_migration_free(m);
+	m = begin();
+	cr_assert_eq(ferry_migration_run(m, &how, &t, &err), 0);
+	cr_assert_eq(t.n[FERRY_ITEM_KEPT], 2);
+	ferry_migration_free(m);
+	cr_assert_eq(ferry_ledger_verify("dst", NULL, count_failed, n, &err),
+		     0);
+	cr_assert_eq(n[0], 2);
+	cr_assert_eq(n[1], 0);
+	cr_assert_eq(ferry_journal_read("dst", &sum, NULL, NULL, &err), 0);
+	cr_assert_eq(sum.n_journals, 2);
+	cr_assert_eq(sum.n_stopped, 0);
+}
+
+Test(migration, stops_when_asked)
+{
+	atomic_int stop = FERRY_STOP_AFTER;
+	struct ferry_migration_run how = { .workers = 1, .stop = &stop };
+	struct ferry_migration *m = begin();
+	struct ferry_totals t;
+
+	cr_assert_eq(ferry_migration_run(m, &how, &t, &err), FERRY_CANCELLED);
+	ferry_migration_free(m);
+}
+
+Test(migration, refuses_what_makes_no_sense)
+{
+	struct ferry_migration_options o = {
+		.sources = sources, .n_sources = 1, .output = "dst",
+		.job = &job, .recipe = "upgrade",
+	};
+	struct ferry_migration *m;
+
+	cr_assert_eq(ferry_migration_new(&m, session, &o, &err),
+		     FERRY_MISUSE);
+	o.recipe = NULL;
+	o.remove_source = true;
+	cr_assert_eq(ferry_migration_new(&m, session, &o, NULL),
+		     FERRY_MISUSE);
+	o.remove_source = false;
+	o.shard = (struct ferry_shard){ 0, 2 };
+	cr_assert_eq(ferry_migration_new(&m, session, &o, NULL),
+		     FERRY_MISUSE);
+	o.shard = (struct ferry_shard){ 0, 0 };
+	o.job = NULL;
+	cr_assert_eq(ferry_migration_new(&m, session, &o, NULL),
+		     FERRY_MISUSE);
+}
+
+Test(migration, shards_cover_a_manifest)
+{
+	const char *manifest[] = { "work.jsonl" };
+	struct ferry_migration_options o = { .sources = manifest,
+					     .n_sources = 1 };
+	struct ferry_migration_run how = { .workers = 1 };
+	struct ferry_migration *m = begin();
+	struct ferry_totals t;
+	uint64_t done = 0;
+
+	cr_assert_eq(ferry_migration_survey(m, &how, &t, &err), 0);
+	cr_assert_eq(ferry_migration_freeze(m, "work.jsonl", 3, &err), 0, "%s",
+		     err.text);
+	cr_assert_eq(ferry_migration_freeze(m, "work.jsonl", 3, NULL),
+		     FERRY_EXISTS);
+	ferry_migration_free(m);
+	for (uint32_t i = 0; i < 3; i++) {
+		o.shard = (struct ferry_shard){ i, 3 };
+		cr_assert_eq(ferry_migration_new(&m, session, &o, &err), 0,
+			     "%s", err.text);
+		cr_assert_eq(ferry_migration_run(m, &how, &t, &err), 0, "%s",
+			     err.text);
+		done += t.n[FERRY_ITEM_DONE];
+		cr_assert_leq(t.n[FERRY_ITEM_DONE], 1);
+		ferry_migration_free(m);
+	}
+	cr_assert_eq(done, 2);
+}
