@@ -123,6 +123,11 @@ int cli_cluster_check(struct cli *c, const struct cli_cluster *k)
 	return CLI_END;
 }
 
+void cli_cluster_pass(struct cli_cluster *k, const char *option)
+{
+	add(&k->pass, option);
+}
+
 void cli_cluster_release(struct cli_cluster *k)
 {
 	free(k->slurm_options.items);
@@ -180,7 +185,7 @@ static void build_whole(const struct cli *c, struct cli_jobs *j)
 	word(&j->whole, command_name(k));
 	word(&j->whole, cli_copy("migrate"));
 	word(&j->whole, cli_copy(j->work.manifest));
-	word(&j->whole, cli_text("--jobs=%u", j->request.cpus));
+	word(&j->whole, cli_text("--threads=%u", j->request.cpus));
 	if (k->max_memory)
 		word(&j->whole, cli_text("--max-memory=%llu",
 					 (unsigned long long)k->max_memory));

@@ -31,6 +31,8 @@ int cli_cluster_take(struct cli *c, struct cli_cluster *k, int id,
 		     const char *arg);
 /* Likewise, when all are taken. */
 int cli_cluster_check(struct cli *c, const struct cli_cluster *k);
+/* An option for the workers, borrowed. */
+void cli_cluster_pass(struct cli_cluster *k, const char *option);
 void cli_cluster_release(struct cli_cluster *k);
 
 /* True when jobs are wanted. */

@@ -9,9 +9,12 @@
 
 #include <ferry/migrate.h>
 
+#include "cli/cluster.h"
 #include "cli/interrupt.h"
 #include "cli/job.h"
+#include "cli/memory.h"
 #include "cli/migrate_report.h"
+#include "cli/page.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -36,6 +39,8 @@ enum {
 	FAIL_FAST,
 	MAX_FAILURES,
 	STATUS,
+	REPORT,
+	OTHERS = 700,		/* cli_cluster_options */
 };
 
 static const struct cli_option options[] = {
@@ -73,6 +78,8 @@ static const struct cli_option options[] = {
 	{ MAX_FAILURES, "max-failures", 0, "N", "stop after N failures" },
 	{ STATUS, "status", 0, NULL,
 	  "print what the journals below the operand, a DST, tell" },
+	{ REPORT, "report", 0, "FILE.html",
+	  "write a page about it, too: of a dry run, a run, or a --status" },
 	{ 0 },
 };
 
@@ -80,8 +87,9 @@ struct migrate {
 	struct ferry_migration_options o;
 	struct ferry_migration_run run;
 	bool dry_run, plan_only, status, in_place, shard_auto;
-	const char *manifest;
+	const char *manifest, *report;
 	uint32_t n_shards;
+	struct cli_cluster cluster;
 	struct cli *c;
 	struct cli_progress progress;
 	uint64_t n_files;
@@ -163,6 +171,8 @@ static int take(struct cli *c, struct cli_job *j, int id, const char *arg)
 {
 	struct migrate *m = j->own;
 
+	if (id >= OTHERS)
+		return cli_cluster_take(c, &m->cluster, id, arg);
 	switch (id) {
 	case RECIPE:
 		m->o.recipe = arg;
@@ -194,6 +204,9 @@ static int take(struct cli *c, struct cli_job *j, int id, const char *arg)
 	case STATUS:
 		m->status = true;
 		break;
+	case REPORT:
+		m->report = arg;
+		break;
 	case DIGEST:
 		return take_digest(c, m, arg);
 	case SHARD:
@@ -216,8 +229,27 @@ static bool needs_output(const struct migrate *m)
 	return !m->in_place && (m->o.recipe || m->o.job);
 }
 
+/* Jobs for work that is frozen now, or was before. */
+static int check_cluster(struct cli *c, struct migrate *m)
+{
+	if (cli_cluster_check(c, &m->cluster))
+		return CLI_USAGE;
+	if (!cli_cluster_wanted(&m->cluster))
+		return CLI_END;
+	if (m->dry_run || m->o.shard.count || m->shard_auto)
+		return cli_usage(c, "--slurm and --kubernetes write jobs: "
+				 "without --dry-run and --shard");
+	if (!m->manifest && c->n_operands > 1)
+		return cli_usage(c, "--slurm and --kubernetes need -o FILE, "
+				 "the manifest that their jobs work through");
+	m->plan_only = m->manifest != NULL;
+	return CLI_END;
+}
+
 static int check(struct cli *c, struct migrate *m, struct cli_job *j)
 {
+	if (check_cluster(c, m))
+		return CLI_USAGE;
 	if (m->plan_only != (m->manifest != NULL))
 		return cli_usage(c, "--plan-only needs -o FILE, and -o needs "
 				 "--plan-only");
@@ -266,6 +298,29 @@ static int status_of(struct cli *c, const struct ferry_totals *t,
 	return err->code || t->n[FERRY_ITEM_FAILED] ? CLI_PARTLY : CLI_DONE;
 }
 
+/* What the command line and the items tell, as a page. */
+static int write_page(struct cli *c, const struct migrate *m,
+		      const struct ferry_migration *g)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	const char *output = ferry_migration_output(g);
+	const struct ferry_item *item;
+	struct cli_page *p;
+	char *title;
+	int rc;
+
+	title = cli_text("%s%s%s%s", m->o.sources[0],
+			 m->o.n_sources > 1 ? " ..." : "",
+			 output ? " to " : " in place", output ? output : "");
+	p = cli_page_new(title);
+	for (size_t i = 0; (item = ferry_migration_get(g, i)); i++)
+		cli_page_item(p, item);
+	rc = cli_page_write(p, m->report, &err);
+	cli_page_free(p);
+	free(title);
+	return rc ? cli_failed(c, NULL, &err) : CLI_DONE;
+}
+
 static int survey(struct cli *c, struct migrate *m, struct ferry_migration *g)
 {
 	struct ferry_error err = FERRY_ERROR_INIT;
@@ -276,7 +331,7 @@ static int survey(struct cli *c, struct migrate *m, struct ferry_migration *g)
 	if (rc)
 		return err.code == FERRY_CANCELLED ? status_of(c, &t, &err) :
 		       cli_failed(c, NULL, &err);
-	if (m->dry_run || c->json)
+	if (m->dry_run || (c->json && !cli_cluster_wanted(&m->cluster)))
 		cli_migrate_print_survey(c, g, &t);
 	if (m->plan_only &&
 	    ferry_migration_freeze(g, m->manifest, m->n_shards, &err))
@@ -331,8 +386,65 @@ static int migrate(struct cli *c, struct migrate *m)
 	status = m->dry_run || m->plan_only ? survey(c, m, g) :
 		 run_all(c, m, g);
 	cli_interrupt_release();
+	if (m->report && write_page(c, m, g))
+		status = CLI_FAILED;
 	ferry_migration_free(g);
 	return status;
+}
+
+/* What of the command line is not in a manifest, and the workers need. */
+static void pass(struct migrate *m, const struct cli_job *j)
+{
+	struct cli_cluster *k = &m->cluster;
+
+	k->workers = j->run.threads;
+	k->max_memory = j->run.max_memory;
+	if (j->job.verify)
+		cli_cluster_pass(k, "--verify");
+	if (j->job.overwrite)
+		cli_cluster_pass(k, "--overwrite");
+	if (j->run.no_sync)
+		cli_cluster_pass(k, "--no-sync");
+	if (m->o.remove_source)
+		cli_cluster_pass(k, "--remove-source");
+	if (m->o.digest == FERRY_DIGEST_CRC32)
+		cli_cluster_pass(k, "--digest=crc32");
+}
+
+/* Freeze what is not frozen yet, and write the jobs.  Items that failed in the
+ * survey leave the others to be worked on. */
+static int migrate_by_jobs(struct cli *c, struct migrate *m)
+{
+	int status = CLI_DONE, wrote;
+
+	if (m->plan_only)
+		status = migrate(c, m);
+	if (status && status != CLI_PARTLY)
+		return status;
+	wrote = cli_cluster_write(c, &m->cluster, m->plan_only ? m->manifest :
+				  c->operands[0]);
+	return wrote ? wrote : status;
+}
+
+static int tell_status(struct cli *c, const struct migrate *m)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_journal_summary summary;
+	struct cli_page *p;
+	int rc;
+
+	if (!m->report)
+		return cli_migrate_print_status(c, c->operands[0]);
+	p = cli_page_new(c->operands[0]);
+	rc = ferry_journal_read(c->operands[0], &summary, cli_page_entry, p,
+				&err);
+	if (!rc) {
+		cli_page_tell(p, &summary);
+		rc = cli_page_write(p, m->report, &err);
+	}
+	cli_page_free(p);
+	return rc ? cli_failed(c, NULL, &err) :
+	       cli_migrate_print_status(c, c->operands[0]);
 }
 
 static int act(struct cli *c, struct cli_job *j)
@@ -341,7 +453,7 @@ static int act(struct cli *c, struct cli_job *j)
 	bool output;
 
 	if (m->status && c->n_operands == 1)
-		return cli_migrate_print_status(c, c->operands[0]);
+		return tell_status(c, m);
 	if (m->status) {
 		cli_usage(c, "--status takes one operand, a DST");
 		return CLI_MISUSED;
@@ -357,15 +469,21 @@ static int act(struct cli *c, struct cli_job *j)
 	m->run.workers = j->run.threads;
 	m->run.max_memory = j->run.max_memory;
 	m->run.no_sync = j->run.no_sync;
-	return migrate(c, m);
+	if (!cli_cluster_wanted(&m->cluster))
+		return migrate(c, m);
+	pass(m, j);
+	return migrate_by_jobs(c, m);
 }
 
 static int run(struct cli *c)
 {
 	struct migrate m = { .c = c };
 	struct cli_job j = { .needs_output = true, .other = take, .own = &m };
+	int status;
 
-	return cli_job_run(c, &j, act);
+	status = cli_job_run(c, &j, act);
+	cli_cluster_release(&m.cluster);
+	return status;
 }
 
 const struct cli_verb cli_migrate = {
@@ -382,7 +500,9 @@ const struct cli_verb cli_migrate = {
 		  "SIGTERM ended the run after the files at hand, 130 when "
 		  "SIGINT did: run it again to go on.",
 	.tables = (const struct cli_option *const[]){ options, cli_job_options,
-						      cli_run_options, NULL },
+						      cli_run_options,
+						      cli_cluster_options,
+						      NULL },
 	.min_operands = 1,
 	.run = run,
 };

@@ -77,6 +77,27 @@ void cli_page_entry(void *ctx, const struct ferry_journal_entry *e)
 	cli_json_add(p->rows, row);
 }
 
+void cli_page_item(struct cli_page *p, const struct ferry_item *item)
+{
+	struct ferry_journal_entry e = {
+		.source = item->source,
+		.output = item->output,
+		.state = ferry_item_state_name(item->state),
+		.code = item->code ? ferry_code_name(item->code) : NULL,
+		.reason = item->reason,
+		.type = item->type,
+		.version = item->version,
+		.format = item->format,
+		.rule = item->rule,
+		.losses = item->losses,
+		.nbytes = item->nbytes,
+		.bytes_out = item->bytes_out,
+		.seconds = item->seconds,
+	};
+
+	cli_page_entry(p, &e);
+}
+
 /* JSON inside of a script element must not end it, nor open a comment. */
 static int put(const char *text, size_t n, void *ctx)
 {

@@ -21,6 +21,7 @@ void cli_page_tell(struct cli_page *p,
 
 /* A row: ferry_journal_read()'s `each`, ctx being the page. */
 void cli_page_entry(void *ctx, const struct ferry_journal_entry *e);
+void cli_page_item(struct cli_page *p, const struct ferry_item *item);
 
 int cli_page_write(const struct cli_page *p, const char *path,
 		   struct ferry_error *err);

@@ -242,7 +242,11 @@ static int run(struct cli *c)
 		return cli_ended(id);
 	if (v.ledger) {
 		free(v.expect.dims);
-		return cli_ledger_verify(c, c->operands[0]);
+		if (!v.against && !v.expect.what && !v.as && !v.format)
+			return cli_ledger_verify(c, c->operands[0]);
+		cli_usage(c, "--ledger stands alone: each output is proved by "
+			  "its sidecar");
+		return CLI_MISUSED;
 	}
 	if (!v.against && (v.how.strict || v.how.weights)) {
 		cli_usage(c, "--%s needs --against",
@@ -268,7 +272,7 @@ static int run(struct cli *c)
 
 const struct cli_verb cli_verify = {
 	.name = "verify",
-	.operands = "FILE",
+	.operands = "FILE|DIR",
 	.summary = "prove a file: structure, bounds, checksums, the rules of "
 		   "its type",
 	.detail = "Every byte is read. The exit status is 4 when a "

@@ -24,7 +24,6 @@ struct reading {
 	const char *path;
 	uint64_t *shards;	/* bytes of each */
 	uint64_t n_lines, offset;
-	json_int_t n_items;	/* as line 1 has it */
 	bool ended;
 	struct ferry_error *err;
 };
@@ -71,7 +70,6 @@ static int take_head(struct reading *r, const json_t *head)
 {
 	json_int_t n = json_integer_value(json_object_get(head, "shards"));
 	const json_t *version = json_object_get(head, "ferry_manifest");
-	const json_t *items = json_object_get(head, "items");
 
 	if (!json_is_integer(version))
 		return malformed(r, "is no frozen manifest");
@@ -84,7 +82,6 @@ static int take_head(struct reading *r, const json_t *head)
 	if (n < 1 || n > SHARDS_MOST)
 		return malformed(r, "has no number of shards from 1 to "
 				 "1,000,000");
-	r->n_items = json_is_integer(items) ? json_integer_value(items) : -1;
 	r->w->n_shards = (uint32_t)n;
 	r->shards = cli_array((size_t)n, sizeof(*r->shards));
 	return take_outputs(r, head);
@@ -97,8 +94,7 @@ static int take_end(struct reading *r, const json_t *line)
 
 	if (!json_is_string(digest))
 		return malformed(r, "ends without a digest");
-	if ((uint64_t)end != r->n_lines ||
-	    (r->n_items >= 0 && end != r->n_items))
+	if ((uint64_t)end != r->n_lines)
 		return malformed(r, "has not the number of items that it "
 				 "tells");
 	r->w->digest = cli_copy(json_string_value(digest));

@@ -4,6 +4,7 @@ include tests/example/local.mk
 include tests/fuzz/local.mk
 include tests/interop/local.mk
 include tests/plugins/local.mk
+include tests/slurm/local.mk
 
 EXTRA_DIST += \
 	tests/corpus \

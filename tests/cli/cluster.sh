@@ -66,9 +66,9 @@ run --slurm --pass=--verify --ferry="$dir/show" "$dir/work.jsonl"
 status 0
 SLURM_ARRAY_TASK_ID=2 SHOW_STATUS=5 sh "$job" >"$out"
 [ $? = 5 ] || fail "the job's status is not its worker's"
-out "[migrate][$dir/work.jsonl][--jobs=2][--verify][--shard=2/3]"
+out "[migrate][$dir/work.jsonl][--threads=2][--verify][--shard=2/3]"
 SLURM_JOB_ID=1 sh "$dir/work-verify.sbatch" >"$out"
-out "[migrate][$dir/work.jsonl][--jobs=2][--verify][verify][--ledger][--][new dir]"
+out "[migrate][$dir/work.jsonl][--threads=2][--verify][verify][--ledger][--][new dir]"
 absent pwned "$dir/pwned"
 
 # Terminated, it lets its worker end, and asks to come back if that did not.
@@ -134,7 +134,7 @@ sed 's/"shards": 2/"shards": 0/' good >w.jsonl
 refused 1 w.jsonl 'no number of shards'
 sed 's/manifest": 1/manifest": 2/' good >w.jsonl
 refused 3 w.jsonl 'has version 2'
-sed 's/"items": 1/"items": 4/' good >w.jsonl
+sed 's/"end": 1/"end": 4/' good >w.jsonl
 refused 1 w.jsonl 'has not the number of items'
 sed 's/, "digest.*/}/' good >w.jsonl
 refused 1 w.jsonl 'ends without a digest'

@@ -87,14 +87,6 @@ static int write_page(const char *path)
 	return rc ? CLI_FAILED : CLI_DONE;
 }
 
-static void add(struct cli_list *l, const char *item)
-{
-	l->items = realloc(l->items, (l->n + 1) * sizeof(*l->items));
-	if (!l->items)
-		abort();
-	l->items[l->n++] = item;
-}
-
 static int run(struct cli *c)
 {
 	struct cli_cluster k = { 0 };
@@ -105,7 +97,7 @@ static int run(struct cli *c)
 		if (id == PAGE)
 			page = arg;
 		else if (id == PASS)
-			add(&k.pass, arg);
+			cli_cluster_pass(&k, arg);
 		else if (cli_cluster_take(c, &k, id, arg))
 			return CLI_MISUSED;
 	}
