@@ -36,6 +36,13 @@ static int check_kind(const struct ferry_plan *p, bool directory,
 			  shown, p->writer->name);
 }
 
+static bool says_directory(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n && path[n - 1] == '/';
+}
+
 int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err)
 {
 	bool directory = wants_directory(&p->job);
@@ -48,7 +55,9 @@ int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err)
 					 err);
 	else if (directory && p->n_inputs)
 		rc = ferry__writer_of_directory(p->s, p->job.output,
-						p->inputs[0].format, p->job.to,
+						p->inputs[0].format,
+						p->job.to ||
+						says_directory(p->job.output),
 						&p->writer, err);
 	else if (p->job.output && !directory)
 		rc = ferry__writer_of(p->s, p->job.output, &p->writer, err);
