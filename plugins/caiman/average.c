@@ -186,19 +186,58 @@ static int mean_mapping(struct averaging *a, const char *key,
 
 /* ---- the checkpoint ------------------------------------------------------------------ */
 
-/* Upstream takes it from the config; all checkpoints of one have the same. */
+/* Two texts, or two lists of texts. */
+static bool same_words(const struct ferry_value *a, const struct ferry_value *b)
+{
+	if (!a || !b || a->kind != b->kind)
+		return a == b;
+	if (a->kind == FERRY_STRING)
+		return a->u.s.nbytes == b->u.s.nbytes &&
+		       !memcmp(a->u.s.data, b->u.s.data, a->u.s.nbytes);
+	if (a->kind != FERRY_LIST || a->u.list.n != b->u.list.n)
+		return false;
+	for (uint32_t i = 0; i < a->u.list.n; i++) {
+		const struct ferry_value *x = a->u.list.items[i],
+					 *y = b->u.list.items[i];
+
+		if (x->kind != FERRY_STRING || !same_words(x, y))
+			return false;
+	}
+	return true;
+}
+
+/* As upstream compares the tokenizer of a checkpoint with its config's. */
+static bool same_tokenizer(struct ferry_value *a, struct ferry_value *b)
+{
+	return same_words(at(a, "sentpiece_model"), at(b, "sentpiece_model")) &&
+	       same_words(at(a, "labels"), at(b, "labels"));
+}
+
+/* Upstream takes it from the config.  Releases before 1.6 wrote none. */
 static int take_tokenizer(struct averaging *a, struct making *out)
 {
-	struct ferry_value *kw = at(a->docs[0]->root, "tokenizer_kw");
+	struct ferry_value *kw = NULL, *other;
+	int rc = 0;
 
-	if (kw)
+	for (size_t i = 0; i < a->n && !rc; i++) {
+		other = at(a->docs[i]->root, "tokenizer_kw");
+		if (kw && other && !same_tokenizer(kw, other))
+			rc = ferry_findings_add(
+				a->findings, FERRY_WARNING, "tokenizer",
+				"tokenizer_kw", FERRY_NO_OFFSET, "checkpoint "
+				"%zu of %zu has another sentpiece_model or "
+				"other labels than the first: the mean has "
+				"the first's", i + 1, a->n);
+		kw = kw ? kw : other;
+	}
+	if (!kw)
+		rc = ferry_findings_add(
+			a->findings, FERRY_NOTE, "tokenizer", "tokenizer_kw",
+			FERRY_NO_OFFSET, "no checkpoint has a tokenizer_kw, as "
+			"of release 1.5 and before: the mean has none");
+	else
 		put(out, "tokenizer_kw", kw);
-	else if (ferry_findings_add(a->findings, FERRY_WARNING, "tokenizer",
-				    "tokenizer_kw", FERRY_NO_OFFSET,
-				    "the first checkpoint has no tokenizer_kw: "
-				    "the mean has none"))
-		return ferry_fail_nomem(a->err, "findings");
-	return 0;
+	return rc ? ferry_fail_nomem(a->err, "findings") : 0;
 }
 
 int average_training(struct ferry_document *const *docs, size_t n,

@@ -298,18 +298,26 @@ static int check_rnnt_config(struct checkpoint *c, struct ferry_value *config)
 	return rc;
 }
 
+/* By the config's sizes; without a config (release 1.1 and before) by those that
+ * the first tensors of each part have. */
 static int check_sized(struct checkpoint *c, struct ferry_value *config,
 		       struct ferry_value *weights)
 {
 	uint64_t classes = classes_of(weights);
 	struct model model;
-	int rc;
+	int rc = 0;
 
-	if (!weights || !model_of(at(config, "rnnt"), &model))
+	if (!weights || (config && !model_of(at(config, "rnnt"), &model)))
 		return 0;
 	c->r.path = "state_dict";
-	rc = check_model(c->doc, weights, &model,
-			 classes ? classes : c->pieces + 1, &c->r, c->err);
+	if (config || model_of_weights(weights, &model))
+		rc = check_model(c->doc, weights, &model,
+				 classes ? classes : c->pieces + 1, &c->r,
+				 c->err);
+	else
+		violate(&c->r, "sizes", "", "has no sizes that hold together: "
+			"the first layer of an LSTM, prediction.embed or "
+			"joint_pred is missing or not of its shape");
 	c->r.path = "";
 	return rc;
 }
@@ -335,7 +343,7 @@ static int check_inside(struct checkpoint *c)
 		rc = check_mels(c, filters);
 	if (!rc)
 		rc = check_pieces(c, weights);
-	return rc || !config ? rc : check_sized(c, config, weights);
+	return rc ? rc : check_sized(c, config, weights);
 }
 
 int check_hardware(struct ferry_document *doc, struct ferry_findings *out,

@@ -31,13 +31,14 @@ static void put_origin(struct making *m, const struct origin *o)
 	put_text(m, "known by", o->known_by);
 }
 
-/* "F240 E1024 L2+6 S2 P512 LP2 J768" */
-static void put_model(struct making *m, struct ferry_value *rnnt)
+/* By the config's section, or without one by the weights. */
+static void put_model(struct making *m, struct ferry_value *rnnt,
+		      struct ferry_value *weights)
 {
 	struct model s;
 	char text[200];
 
-	if (!model_of(rnnt, &s))
+	if (rnnt ? !model_of(rnnt, &s) : !model_of_weights(weights, &s))
 		return;
 	snprintf(text, sizeof(text), "features %" PRIu64 ", encoder %" PRIu64
 		 " x %" PRIu64 "+%" PRIu64 " (stack %" PRIu64 "), prediction "
@@ -103,7 +104,7 @@ int describe_config(struct ferry_document *doc, struct ferry_value *out,
 	};
 	struct making m = { .store = doc->store, .dict = out };
 
-	put_model(&m, at(doc->root, "rnnt"));
+	put_model(&m, at(doc->root, "rnnt"), NULL);
 	copy(&m, at(at(doc->root, "input_val"), "filterbank_features"),
 	     features);
 	copy(&m, at(doc->root, "tokenizer"), keys);
@@ -156,6 +157,7 @@ int describe_training(struct ferry_document *doc, struct ferry_value *out,
 		return rc;
 	put_origin(&m, &origin);
 	copy(&m, doc->root, run);
+	put_model(&m, NULL, at(doc->root, "state_dict"));
 	rc = put_weights(&m, doc, at(doc->root, "state_dict"), &all, err);
 	put_text(&m, "EMA", is_mapping(ema) ? "kept" : "none");
 	put_optimizer(&m, at(doc->root, "optimizer"));
@@ -209,7 +211,7 @@ int describe_hardware(struct ferry_document *doc, struct ferry_value *out,
 		return rc;
 	put_origin(&m, &origin);
 	copy(&m, doc->root, run);
-	put_model(&m, at(config, "rnnt"));
+	put_model(&m, at(config, "rnnt"), at(doc->root, "state_dict"));
 	rc = put_weights(&m, doc, at(doc->root, "state_dict"), &all, err);
 	put_pieces(&m, at(doc->root, "sentpiece_model"));
 	put_ngram(&m, at(doc->root, "ngram"));

@@ -55,6 +55,64 @@ static int require_norm_weight(struct export *x)
 			  "finished; train on, then export", text);
 }
 
+/* Whether a path of the config is where a file is sought. */
+static bool is_sought(const struct export *x, const char *setting, bool skip)
+{
+	const char *other = ferry_option(x->args->options, "ngram-path");
+
+	if (!strcmp(setting, TEMPLATE_PIECES))
+		return !x->args->files[ROLE_SENTENCEPIECE];
+	if (!strcmp(setting, TEMPLATE_STATS))
+		return !x->args->inputs[ROLE_MEL_MEANS] ||
+		       !x->args->inputs[ROLE_MEL_VARS];
+	return !strcmp(setting, TEMPLATE_NGRAM) && !skip &&
+	       list_has(x->release->hardware, "ngram") &&
+	       !x->args->files[ROLE_NGRAM] && (!other || !*other);
+}
+
+/* What stands in a template's places, to be sought or, where files were given,
+ * to be carried along. */
+static int sort_unfilled(struct export *x, const struct ferry_findings *all,
+			 struct ferry_findings *sought)
+{
+	const struct ferry_finding *f;
+	bool skip, fails;
+	int rc = ferry_option_bool(x->args->options, "skip-ngram", &skip,
+				   x->err);
+
+	for (size_t i = 0; !rc && (f = ferry_findings_get(all, i)); i++) {
+		fails = is_sought(x, f->path, skip);
+		if (ferry_findings_add(fails ? sought : x->args->findings,
+				       fails ? FERRY_VIOLATION : FERRY_NOTE,
+				       f->code, f->path, f->offset, "%s",
+				       f->text))
+			rc = ferry_fail_nomem(x->err, "findings");
+	}
+	return rc;
+}
+
+static int require_filled(struct export *x)
+{
+	struct report r = { .path = "" };
+	struct ferry_findings *sought = NULL;
+	int rc = ferry_findings_new(&r.findings, x->err);
+
+	if (!rc)
+		rc = ferry_findings_new(&sought, x->err);
+	if (!rc)
+		check_filled(x->config, &r);
+	if (!rc && r.failed)
+		rc = ferry_fail_nomem(x->err, "findings");
+	if (!rc)
+		rc = sort_unfilled(x, r.findings, sought);
+	if (!rc && ferry_findings_count(sought))
+		rc = fail_violations(sought, "config", x->args->findings,
+				     x->err);
+	ferry_findings_free(sought);
+	ferry_findings_free(r.findings);
+	return rc;
+}
+
 static int require_input(struct export *x)
 {
 	struct report r = { .path = "" };
@@ -111,6 +169,8 @@ static int gather(struct export *x)
 {
 	int rc = require_norm_weight(x);
 
+	if (!rc)
+		rc = require_filled(x);
 	if (!rc)
 		rc = require_input(x);
 	if (!rc)

@@ -3,6 +3,8 @@
 
 #include "plugins/caiman/shape.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct ferry_value *at(struct ferry_value *in, const char *key)
@@ -132,4 +134,45 @@ uint64_t classes_of(struct ferry_value *weights)
 	v = v ? ferry_value_payload(v) : NULL;
 	return v && v->kind == FERRY_TENSOR && v->u.tensor->ndim == 2 ?
 	       v->u.tensor->shape[0] : 0;
+}
+
+static uint64_t size_of(struct ferry_value *weights, const char *name,
+			unsigned dim)
+{
+	struct ferry_value *v = at(weights, name);
+
+	v = v ? ferry_value_payload(v) : NULL;
+	return v && v->kind == FERRY_TENSOR && dim < v->u.tensor->ndim ?
+	       v->u.tensor->shape[dim] : 0;
+}
+
+static uint64_t layers_of(struct ferry_value *weights, const char *net)
+{
+	char name[80];
+	uint64_t n = 0;
+
+	do
+		snprintf(name, sizeof(name), "%s.lstm.weight_ih_l%" PRIu64, net,
+			 n++);
+	while (at(weights, name));
+	return n - 1;
+}
+
+bool model_of_weights(struct ferry_value *weights, struct model *out)
+{
+	uint64_t stacked = size_of(weights, "encoder.post_rnn.lstm."
+				   "weight_ih_l0", 1);
+
+	*out = (struct model){
+		.F = size_of(weights, "encoder.pre_rnn.lstm.weight_ih_l0", 1),
+		.E = size_of(weights, "encoder.pre_rnn.lstm.weight_hh_l0", 1),
+		.L1 = layers_of(weights, "encoder.pre_rnn"),
+		.L2 = layers_of(weights, "encoder.post_rnn"),
+		.P = size_of(weights, "prediction.embed.weight", 1),
+		.LP = layers_of(weights, "prediction.dec_rnn"),
+		.J = size_of(weights, "joint_pred.weight", 0),
+	};
+	out->S = out->E ? stacked / out->E : 0;
+	return out->F && out->E && out->L1 && out->L2 && out->S && out->P &&
+	       out->LP && out->J;
 }

@@ -50,6 +50,9 @@ struct model {
 /* From the section rnnt of a config; false: one is missing or not in range. */
 bool model_of(struct ferry_value *rnnt, struct model *out);
 
+/* As the first tensors of each part have it; false: one is missing or has none. */
+bool model_of_weights(struct ferry_value *weights, struct model *out);
+
 /* A class count from joint_net.2.weight; 0: there is none. */
 uint64_t classes_of(struct ferry_value *weights);
 

@@ -246,16 +246,15 @@ static void check_user_tokens(struct ferry_value *tokens, struct report *r)
 	r->path = above;
 }
 
-/* Words of a template that nobody has filled in. */
-static void check_filled(struct ferry_value *config, struct report *r)
+void check_filled(struct ferry_value *config, struct report *r)
 {
 	static const struct {
 		const char *path, *word;
 	} places[] = {
-		{ "tokenizer.sentpiece_model", "SENTENCEPIECE" },
-		{ "input_val.filterbank_features.stats_path", "STATS_SUBDIR" },
+		{ TEMPLATE_PIECES, "SENTENCEPIECE" },
+		{ TEMPLATE_STATS, "STATS_SUBDIR" },
 		{ "input_train.audio_dataset.max_duration", "MAX_DURATION" },
-		{ "ngram.ngram_path", "NGRAM_SUBDIR" },
+		{ TEMPLATE_NGRAM, "NGRAM_SUBDIR" },
 	};
 	const struct ferry_value *v;
 

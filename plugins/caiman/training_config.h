@@ -15,6 +15,13 @@ int check_input(struct ferry_store *store, struct ferry_value *config,
 /* Sizes that hold together: in_feats = n_filt * frame_stacking. */
 void check_sizes(struct ferry_value *config, struct report *r);
 
+/* Words of a template that nobody has filled in, of code "template"; in paths
+ * of these settings among others. */
+#define TEMPLATE_PIECES "tokenizer.sentpiece_model"
+#define TEMPLATE_STATS "input_val.filterbank_features.stats_path"
+#define TEMPLATE_NGRAM "ngram.ngram_path"
+void check_filled(struct ferry_value *config, struct report *r);
+
 int check_config(struct ferry_document *doc, struct ferry_findings *out,
 		 struct ferry_error *err);
 int check_inference(struct ferry_document *doc, struct ferry_findings *out,

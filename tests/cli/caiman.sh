@@ -102,6 +102,23 @@ export_to no.hw.pt --set "variant=$demo/demo.yaml" --set ngram-path=arpa
 status 3
 err 'arpa/ngram.arpa does not end in .binary'
 
+# A template that nobody filled in is told as one, before any file is sought.
+sed 's|demo.model|SENTENCEPIECE.model|; s|demo-winsz0.025|STATS_SUBDIR|
+	s|ngrams/demo|ngrams/NGRAM_SUBDIR|
+	s|max_duration:.*|max_duration: MAX_DURATION|' "$config" >template.yaml
+run convert "$training" template.yaml no.hw.pt --to caiman/hardware
+status 1
+err 'config: 3 violations: tokenizer.sentpiece_model still has SENTENCEPIECE'
+err 'ngram.ngram_path still has NGRAM_SUBDIR: the config is a template'
+absent no.hw.pt
+run convert "$training" template.yaml filled.hw.pt --to caiman/hardware \
+	--set "variant=$demo/demo.yaml" --set skip-ngram=yes \
+	--with "mel-means=$demo/datasets/stats/demo-winsz0.025/melmeans.pt" \
+	--with "mel-vars=$demo/datasets/stats/demo-winsz0.025/melvars.pt" \
+	--with "sentencepiece=$demo/datasets/sentencepieces/demo.model"
+status 0
+err 'note: tokenizer.sentpiece_model: still has SENTENCEPIECE'
+
 # A model of other sizes than its config says is told, and not written.
 export_to no.hw.pt --set skip-tensor-check=yes \
 	--with "mel-means=$old/datasets/stats/tiny-winsz0.025/melmeans.pt"
@@ -164,6 +181,11 @@ json_is facts/optimizer 'none, as of an averaged checkpoint'
 run average "$old/training-1.6.pt" "$old/training-1.6.pt" no.pt
 status 1
 err 'has no ema_state_dict'
+
+# Trainings of releases that kept no tokenizer_kw have a mean without.
+run average "$old/training-1.5.pt" "$old/training-1.5.pt" mean-1.5.pt
+status 0
+err 'no checkpoint has a tokenizer_kw, as of release 1.5 and before'
 
 # A config that is none of the loader's.
 sed 's/  enc_n_hid: 16/  enc_n_hid: 16\n  more: 1/; s/window: hann/windows: x/' \

@@ -864,6 +864,58 @@ Test(caiman, mean_of_training)
 	ferry_document_free(one);
 }
 
+static void put_tokenizer(struct ferry_document *doc, const char *label)
+{
+	struct ferry_value *kw = ferry_dict(store, 0),
+			   *labels = ferry_sequence(store, FERRY_LIST, 1);
+
+	ferry_list_add(store, labels, text(label));
+	ferry_dict_set_str(store, kw, "labels", labels);
+	ferry_dict_set_str(store, kw, "sentpiece_model", text("x.model"));
+	ferry_dict_set_str(store, doc->root, "tokenizer_kw", kw);
+}
+
+/* The mean's tokenizer_kw, and what is told of it: n, w or nothing. */
+static const char *tokenizer_of_mean(struct ferry_document *one,
+				     struct ferry_document *two)
+{
+	struct ferry_document *const docs[] = { one, two };
+	struct ferry_document *out;
+	struct ferry_findings *found;
+	const struct ferry_finding *f;
+	static char told[80];
+
+	ferry_findings_new(&found, &err);
+	cr_assert_eq(ferry_document_new(&out, store, &err), 0);
+	cr_assert_eq(average_training(docs, 2, NULL, out, found, &err), 0, "%s",
+		     err.text);
+	f = ferry_findings_get(found, 0);
+	snprintf(told, sizeof(told), "%s%s",
+		 ferry_dict_get(out->root, "tokenizer_kw") ? "has" : "none",
+		 !f ? "" : f->level == FERRY_NOTE ? ", noted" : ", lost");
+	cr_assert_null(ferry_findings_get(found, 1));
+	ferry_findings_free(found);
+	ferry_document_free(out);
+	return told;
+}
+
+Test(caiman, tokenizer_of_a_mean)
+{
+	static const float a[] = { 1, 2 };
+	struct ferry_document *one = training(a, 2, true),
+			      *two = training(a, 2, true);
+
+	cr_assert_str_eq(tokenizer_of_mean(one, two), "none, noted");
+	put_tokenizer(two, "a");
+	cr_assert_str_eq(tokenizer_of_mean(one, two), "has");
+	put_tokenizer(one, "a");
+	cr_assert_str_eq(tokenizer_of_mean(one, two), "has");
+	put_tokenizer(one, "b");
+	cr_assert_str_eq(tokenizer_of_mean(one, two), "has, lost");
+	ferry_document_free(two);
+	ferry_document_free(one);
+}
+
 /* ---- what a server relies on ---------------------------------------------------------------- */
 
 /* The findings of the type's check, as "path code;"; doc is freed. */
@@ -897,9 +949,10 @@ static const char *checked_without(const char *key)
 }
 
 /* Of a hardware checkpoint with one value changed ("mapping/key"). */
-static const char *checked(const char *path, struct ferry_value *value)
+static const char *checked_in(const char *name, const char *path,
+			      struct ferry_value *value)
 {
-	struct ferry_document *doc = read_file("hardware-1.14.hw.pt");
+	struct ferry_document *doc = read_file(name);
 	struct ferry_value *in = doc->root;
 	const char *key = strchr(path, '/');
 	char above[100];
@@ -910,6 +963,11 @@ static const char *checked(const char *path, struct ferry_value *value)
 	cr_assert_not_null(in);
 	ferry_dict_set_str(store, in, key ? key + 1 : path, value);
 	return findings_of(doc);
+}
+
+static const char *checked(const char *path, struct ferry_value *value)
+{
+	return checked_in("hardware-1.14.hw.pt", path, value);
 }
 
 Test(caiman, server_relies_on)
@@ -993,6 +1051,34 @@ Test(caiman, server_relies_on_the_layout)
 	cr_assert_str_eq(checked("rnnt_config.rnnt/more", text("x")),
 			 "rnnt_config.rnnt.more unexpected;");
 	cr_assert_str_eq(checked("version", text("1.10.0")), "");
+}
+
+/* Releases 1.0 and 1.1 left no config: the weights say what they should be. */
+Test(caiman, sizes_without_a_config)
+{
+	static const float six[6] = { 1, 1, 1, 1, 1, 1 };
+	const char *old = "hardware-1.0.pt";
+
+	cr_assert_str_eq(checked_in(old, "step", ferry_int(store, 1)),
+			 " no-config;");
+	cr_assert_str_eq(checked_in(old, "state_dict/joint_pred.bias",
+				    floats(six, 6)),
+			 " no-config;state_dict.joint_pred.bias shape;");
+	cr_assert_str_eq(checked_in(old, "state_dict/joint_pred.weight",
+				    floats(six, 6)),
+			 " no-config;"
+			 "state_dict.joint_pred.weight shape;"
+			 "state_dict.joint_pred.bias shape;"
+			 "state_dict.joint_enc.weight shape;"
+			 "state_dict.joint_enc.bias shape;"
+			 "state_dict.joint_net.2.weight shape;");
+	cr_assert_str_eq(checked_in(old, "state_dict/encoder.pre_rnn.lstm."
+				    "weight_ih_l2", floats(six, 6)),
+			 " no-config;state_dict.encoder.pre_rnn.lstm."
+			 "weight_ih_l2 unexpected;");
+	cr_assert_str_eq(checked_in(old, "state_dict/prediction.embed.weight",
+				    floats(six, 6)),
+			 " no-config;state_dict sizes;");
 }
 
 /* Sizes that no machine could hold are a finding, not a hang. */
