@@ -11,7 +11,8 @@ enum { OPTIONS = 1 };
 
 static const struct cli_option options[] = {
 	{ OPTIONS, "options", 0, NULL,
-	  "list usual names, and what --set takes in averages, for each type" },
+	  "list usual names, and what --set takes in averages and when a file is "
+	  "verified, for each type" },
 	{ 0 },
 };
 
@@ -39,6 +40,8 @@ static void put_json(json_t *json, const struct ferry_known *row)
 	cli_json_set(json, "output_suffix", cli_json_text(a.output_suffix));
 	cli_json_set(json, "average_options",
 		     cli_json_options(a.average_options));
+	cli_json_set(json, "check_options",
+		     cli_json_options(a.check_options));
 }
 
 static void put_more(const struct ferry_known *row)
@@ -46,12 +49,13 @@ static void put_more(const struct ferry_known *row)
 	struct ferry_abilities a;
 
 	ferry_known_abilities(row, &a);
-	if (!a.output_suffix && !a.average_options)
+	if (!a.output_suffix && !a.average_options && !a.check_options)
 		return;
 	printf("\n%s\n", row->name);
 	if (a.output_suffix)
 		printf("  outputs are named *%s\n", a.output_suffix);
 	cli_print_options("average", a.average_options);
+	cli_print_options("verify", a.check_options);
 }
 
 static const char *const headers[] = { "TYPE", "WEIGHTS", "CHECKED",

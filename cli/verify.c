@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ferry/work.h>
 
@@ -19,13 +20,15 @@
 #include "cli/verb.h"
 
 enum { AGAINST = 1, AS, FORMAT, STRICT, WEIGHTS, EXPECT, DIM, ORDER,
-       LEDGER };
+       LEDGER, SET };
 
 struct verify {
 	const char *against, *as, *format;
 	struct cli_comparison how;
 	struct cli_expectation expect;
 	size_t dims_cap;
+	const char **settings;
+	size_t n_settings, settings_cap;
 	struct ferry_findings *found;
 	struct cli_file file, other;
 	struct cli_sum sum;
@@ -41,6 +44,9 @@ static const struct cli_option options[] = {
 	  "not given" },
 	{ FORMAT, "from-format", 0, "FORMAT",
 	  "how the file is encoded; found out when not given" },
+	{ SET, "set", 0, "KEY=VALUE",
+	  "an option of the format or of the type's rules, such as "
+	  "release=1.9 (ferry types --options); may be repeated" },
 	{ WEIGHTS, "weights", 'w', NULL,
 	  "with --against: compare the models' weights alone, by name" },
 	{ EXPECT, "expect", 'e', "SCHEMA|FILE",
@@ -133,7 +139,10 @@ static void print_json(struct verify *v, bool ok)
 
 static int check_file(struct cli *c, struct verify *v)
 {
-	struct ferry_open_options how = { .format = v->format };
+	struct ferry_open_options how = {
+		.format = v->format, .settings = v->settings,
+		.n_settings = v->n_settings,
+	};
 	struct ferry_error err = FERRY_ERROR_INIT;
 	struct cli_progress progress;
 	struct ferry_work work = {
@@ -219,6 +228,12 @@ static int take(struct verify *v, int id, const char *arg)
 	case LEDGER:
 		v->ledger = true;
 		break;
+	case SET:
+		v->settings = cli_grow(v->settings, v->n_settings,
+				       &v->settings_cap,
+				       sizeof(*v->settings));
+		v->settings[v->n_settings++] = arg;
+		break;
 	case STRICT:
 		v->how.strict = true;
 		break;
@@ -226,6 +241,25 @@ static int take(struct verify *v, int id, const char *arg)
 		v->how.weights = true;
 		break;
 	}
+	return CLI_END;
+}
+
+/* Options that don't go together. */
+static int check_options(struct cli *c, const struct verify *v)
+{
+	if (v->ledger && (v->against || v->expect.what || v->as || v->format ||
+			  v->n_settings))
+		return cli_usage(c, "--ledger stands alone: each output is "
+				 "proved by its sidecar");
+	if (!v->against && (v->how.strict || v->how.weights))
+		return cli_usage(c, "--%s needs --against",
+				 v->how.strict ? "strict" : "weights");
+	if (!v->expect.what && (v->expect.n_dims || v->expect.order))
+		return cli_usage(c, "--%s needs --expect", v->expect.order ?
+				 "order" : "dim");
+	for (size_t i = 0; i < v->n_settings; i++)
+		if (*v->settings[i] == '=' || !strchr(v->settings[i], '='))
+			return cli_usage(c, "--set needs KEY=VALUE");
 	return CLI_END;
 }
 
@@ -238,34 +272,21 @@ static int run(struct cli *c)
 
 	while ((id = cli_next(c, &arg)) > 0)
 		take(&v, id, arg);
+	if (!id)
+		id = check_options(c, &v);
 	if (id)
-		return cli_ended(id);
-	if (v.ledger) {
-		free(v.expect.dims);
-		if (!v.against && !v.expect.what && !v.as && !v.format)
-			return cli_ledger_verify(c, c->operands[0]);
-		cli_usage(c, "--ledger stands alone: each output is proved by "
-			  "its sidecar");
-		return CLI_MISUSED;
-	}
-	if (!v.against && (v.how.strict || v.how.weights)) {
-		cli_usage(c, "--%s needs --against",
-			  v.how.strict ? "strict" : "weights");
-		return CLI_MISUSED;
-	}
-	if (!v.expect.what && (v.expect.n_dims || v.expect.order)) {
-		cli_usage(c, "--%s needs --expect", v.expect.order ? "order" :
-			  "dim");
-		free(v.expect.dims);
-		return CLI_MISUSED;
-	}
-	if (ferry_findings_new(&v.found, &err))
-		return cli_failed(c, NULL, &err);
-	status = verify_file(c, &v);
+		status = cli_ended(id);
+	else if (v.ledger)
+		status = cli_ledger_verify(c, c->operands[0]);
+	else if (ferry_findings_new(&v.found, &err))
+		status = cli_failed(c, NULL, &err);
+	else
+		status = verify_file(c, &v);
 	cli_file_close(&v.file);
 	cli_file_close(&v.other);
 	cli_expectation_release(&v.expect);
 	free(v.expect.dims);
+	free(v.settings);
 	ferry_findings_free(v.found);
 	return status;
 }

@@ -38,6 +38,7 @@ static void type_abilities(const struct ferry_artifact_type *t,
 	out->output_suffix = HAS(t, output_suffix) ? t->output_suffix : NULL;
 	out->average_options = HAS(t, average_options) ? t->average_options :
 			       NULL;
+	out->check_options = HAS(t, check_options) ? t->check_options : NULL;
 }
 
 static void conversion_abilities(const struct ferry_conversion *c,

@@ -133,7 +133,13 @@ static int check_type(struct gate *g, const struct ferry_artifact_type *t)
 	if (!t->recognise)
 		return refuse(g, "artifact type '%s' has no recognise "
 			      "callback; one is required", t->name);
-	return check_options(g, "artifact type", t->name, t->average_options);
+	if (!t->check_by != !t->check_options)
+		return refuse(g, "artifact type '%s' has one of check_by and "
+			      "check_options; both are required, or neither",
+			      t->name);
+	rc = check_options(g, "artifact type", t->name, t->average_options);
+	return rc ? rc : check_options(g, "artifact type", t->name,
+				       t->check_options);
 }
 
 static int check_conversion(struct gate *g, const struct ferry_conversion *c)

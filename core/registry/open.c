@@ -278,25 +278,32 @@ int ferry__read_document(struct ferry_session *s, const char *path,
 	return rc;
 }
 
-static int check_settings(const struct ferry_known *format,
-			  const char *const *settings, size_t n,
-			  struct ferry_error *err)
+int ferry__check_open_settings(const struct ferry_known *format,
+			       const struct ferry_artifact_type *type,
+			       const char *const *settings, size_t n,
+			       struct ferry_error *err)
 {
-	const struct ferry_option_spec *spec = format->format->read_options;
+	const struct ferry_option_spec *reads = format->format->read_options,
+				       *checks = type ? type->check_options :
+							NULL;
 	struct ferry_buffer known = FERRY_BUFFER_INIT;
 	char shown[96];
 	size_t i = 0;
 
-	while (i < n && ferry__option_known(spec, settings[i]))
+	while (i < n && (ferry__option_known(reads, settings[i]) ||
+			 ferry__option_known(checks, settings[i])))
 		i++;
 	if (i == n)
 		return 0;
-	for (; spec && spec->name; spec++)
-		ferry_buffer_printf(&known, " %s", spec->name);
+	for (; reads && reads->name; reads++)
+		ferry_buffer_printf(&known, " %s", reads->name);
+	for (; checks && checks->name; checks++)
+		ferry_buffer_printf(&known, " %s", checks->name);
 	ferry_escape(shown, sizeof(shown), settings[i], strlen(settings[i]));
 	ferry_fail(err, FERRY_MISUSE, "open", FERRY_NO_OFFSET,
-		   "setting '%s' is not one of reading %s; it has%s", shown,
-		   format->name, known.n ? known.data : " none");
+		   "setting '%s' is not one of reading %s%s%s; it has%s", shown,
+		   format->name, type ? " or checking " : "",
+		   type ? type->name : "", known.n ? known.data : " none");
 	ferry_buffer_release(&known);
 	return FERRY_MISUSE;
 }
@@ -322,18 +329,26 @@ static int public_reading(struct ferry_session *s,
 	return 0;
 }
 
-int ferry__open_public(struct ferry_session *s, const char *path,
-		       const struct ferry_open_options *options,
-		       struct ferry__opened *o, struct ferry_error *err)
+int ferry__open_asked(struct ferry_session *s, const char *path,
+		      const struct ferry_open_options *options,
+		      struct ferry__opened *o, struct ferry_error *err)
 {
 	struct ferry__reading how;
 	int rc = public_reading(s, options, &how, err);
 
-	if (!rc)
-		rc = ferry__open_input(s, path, &how, o, err);
+	return rc ? rc : ferry__open_input(s, path, &how, o, err);
+}
+
+int ferry__open_public(struct ferry_session *s, const char *path,
+		       const struct ferry_open_options *options,
+		       struct ferry__opened *o, struct ferry_error *err)
+{
+	int rc = ferry__open_asked(s, path, options, o, err);
+
 	if (rc)
 		return rc;
-	rc = check_settings(o->format, how.settings, how.n_settings, err);
+	rc = ferry__check_open_settings(o->format, NULL, o->options.settings,
+					o->options.n, err);
 	if (rc)
 		ferry__close_opened(o);
 	return rc;

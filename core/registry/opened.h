@@ -37,6 +37,16 @@ int ferry__open_input(struct ferry_session *s, const char *path,
 int ferry__open_public(struct ferry_session *s, const char *path,
 		       const struct ferry_open_options *options,
 		       struct ferry__opened *o, struct ferry_error *err);
+/* .. which are checked later, when the type is known. */
+int ferry__open_asked(struct ferry_session *s, const char *path,
+		      const struct ferry_open_options *options,
+		      struct ferry__opened *o, struct ferry_error *err);
+/* MISUSE for a setting of neither the reader nor the type's check (type may be
+ * NULL). */
+int ferry__check_open_settings(const struct ferry_known *format,
+			       const struct ferry_artifact_type *type,
+			       const char *const *settings, size_t n,
+			       struct ferry_error *err);
 void ferry__close_opened(struct ferry__opened *o);
 int ferry__read_opened(struct ferry__opened *o, struct ferry_store *store,
 		       struct ferry_document **out, struct ferry_error *err);

@@ -126,34 +126,62 @@ int ferry__prove(struct ferry__opened *o, struct ferry_document *doc,
 				      "verify", f->name, err);
 }
 
-static int check_artifact(struct ferry_session *s, struct ferry_document *doc,
-			  const char *path, const char *type,
+/* Its rules, or what the options make of them where one is given. */
+static int call_check(const struct ferry__opened *o,
+		      const struct ferry_artifact_type *t,
+		      struct ferry_document *doc, struct ferry_findings *out,
+		      struct ferry_error *err)
+{
+	struct ferry_options options = {
+		.specs = t->check_options, .settings = o->options.settings,
+		.n = o->options.n,
+	};
+	bool asked = false;
+
+	for (size_t i = 0; i < options.n; i++)
+		asked |= ferry__option_known(options.specs,
+					     options.settings[i]);
+	if (asked)
+		return ferry__callback_result(t->check_by(doc, &options, out,
+							  err),
+					      "check_by", t->name, err);
+	return !t->check ? 0 :
+	       ferry__callback_result(t->check(doc, out, err), "check",
+				      t->name, err);
+}
+
+static int check_artifact(const struct ferry__opened *o,
+			  struct ferry_document *doc, const char *type,
 			  struct ferry_findings *out, struct ferry_error *err)
 {
 	struct ferry_error why = FERRY_ERROR_INIT;
-	struct ferry_recognised what;
+	struct ferry_recognised what = { .type = NULL };
 	const struct ferry_artifact_type *t;
-	int rc = ferry_recognise(s, doc, path, type, &what, &why);
+	bool tied;
+	int rc = ferry_recognise(o->context.session, doc, o->input.path, type,
+				 &what, &why);
 
-	if (rc == FERRY_AMBIGUOUS && !type)
-		return ferry_findings_add(out, FERRY_WARNING, "ambiguous", "",
-					  FERRY_NO_OFFSET, "%s", why.text);
-	if (rc)
+	tied = rc == FERRY_AMBIGUOUS && !type;
+	if (rc && !tied)
 		return ferry_fail(err, rc, why.origin, why.offset, "%s",
 				  why.text);
 	t = what.type ? what.type->type : NULL;
-	if (t && type && what.score <= 0)
+	rc = ferry__check_open_settings(o->format, t, o->options.settings,
+					o->options.n, err);
+	if (!rc && tied)
+		return ferry_findings_add(out, FERRY_WARNING, "ambiguous", "",
+					  FERRY_NO_OFFSET, "%s", why.text);
+	if (rc || !t)
+		return rc;
+	if (type && what.score <= 0)
 		return ferry_findings_add(out, FERRY_VIOLATION, "type", "",
 					  FERRY_NO_OFFSET, "does not look like "
 					  "a '%s'", t->name) ?
 		       ferry_fail_nomem(err, "findings") : 0;
-	if (t && t->admit)
+	if (t->admit)
 		rc = ferry__callback_result(t->admit(doc, out, err), "admit",
 					    t->name, err);
-	if (rc || !t || !t->check)
-		return rc;
-	return ferry__callback_result(t->check(doc, out, err), "check",
-				      t->name, err);
+	return rc ? rc : call_check(o, t, doc, out, err);
 }
 
 int ferry_verify(struct ferry_session *s, const char *path,
@@ -165,7 +193,7 @@ int ferry_verify(struct ferry_session *s, const char *path,
 	struct ferry_work own = { 0 };
 	struct ferry_document *doc;
 	struct ferry__opened o;
-	int rc = ferry__open_public(s, path, options, &o, err);
+	int rc = ferry__open_asked(s, path, options, &o, err);
 
 	if (rc)
 		return rc;
@@ -178,7 +206,7 @@ int ferry_verify(struct ferry_session *s, const char *path,
 	if (!rc)
 		rc = ferry__prove(&o, doc, work ? work : &own, out, &why);
 	if (!rc)
-		rc = check_artifact(s, doc, path, type, out, &why);
+		rc = check_artifact(&o, doc, type, out, &why);
 	ferry_document_free(doc);
 	ferry__close_opened(&o);
 	return rc ? ferry__name_file(path, &why, rc, err) : 0;

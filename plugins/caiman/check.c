@@ -21,6 +21,7 @@ struct checkpoint {
 	struct report r;
 	struct releases all;
 	struct origin origin;
+	const struct release *asked;	/* NULL: by the one that wrote it */
 	struct ferry_error *err;
 };
 
@@ -108,8 +109,10 @@ static void check_version(struct checkpoint *c)
 		    ferry_value_is(v, c->all.items[i].version)) {
 			if (i > c->origin.last->index)
 				violate(&c->r, "version", "version", "is %s, "
-					"but the keys are those of release %s",
-					c->all.items[i].version,
+					"but %s release %s",
+					c->all.items[i].version, c->asked ?
+					"the checkpoint is to be one of" :
+					"the keys are those of",
 					c->origin.release);
 			return;
 		}
@@ -278,6 +281,8 @@ static void check_dimensions(struct checkpoint *c, struct ferry_value *config)
 
 static int check_rnnt_config(struct checkpoint *c, struct ferry_value *config)
 {
+	const struct release *by = c->asked && has_schema(c->asked) ?
+				   c->asked : &c->all.items[c->all.n - 1];
 	bool whole = !strcmp(c->origin.first->config, "whole");
 	struct ferry_value *checked = config, *out = NULL;
 	int rc;
@@ -285,9 +290,8 @@ static int check_rnnt_config(struct checkpoint *c, struct ferry_value *config)
 	c->r.path = "rnnt_config";
 	rc = without_joint_lr_factor(c->doc->store, config, &checked, c->err);
 	if (!rc)
-		rc = inference_config(c->doc->store,
-				      &c->all.items[c->all.n - 1], checked,
-				      &c->r, &out, c->err);
+		rc = inference_config(c->doc->store, by, checked, &c->r, &out,
+				      c->err);
 	if (!rc && !whole && out)
 		check_left(c, config, out, "rnnt_config");
 	if (!rc)
@@ -346,23 +350,64 @@ static int check_inside(struct checkpoint *c)
 	return rc ? rc : check_sized(c, config, weights);
 }
 
-int check_hardware(struct ferry_document *doc, struct ferry_findings *out,
-		   struct ferry_error *err)
+/* What the server of another release has no use for. */
+static void note_extra(struct checkpoint *c)
+{
+	const struct ferry_value *items = ferry_value_items(c->doc->root), *key;
+	char name[80];
+
+	for (uint32_t i = 0; c->asked && i < items->u.dict.n; i++) {
+		key = items->u.dict.pairs[i].key;
+		if (key->kind != FERRY_STRING)
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)key->u.s.nbytes,
+			 key->u.s.data);
+		if (!list_has(c->asked->hardware, name))
+			remark(&c->r, "unexpected", name, "is no key of "
+			       "release %s", c->asked->name);
+	}
+}
+
+static int begin(struct checkpoint *c, const struct ferry_options *options,
+		 origin_finder *find)
+{
+	int rc = releases_load(c->doc->store, &c->all, c->err);
+
+	if (!rc)
+		rc = find(c->doc, &c->all, &c->origin, c->err);
+	if (rc || !options)
+		return rc;
+	rc = release_wanted(&c->all, options, &c->asked, c->err);
+	c->origin.first = c->origin.last = c->asked;
+	if (!rc)
+		snprintf(c->origin.release, sizeof(c->origin.release), "%s",
+			 c->asked->name);
+	return rc;
+}
+
+int check_hardware_by(struct ferry_document *doc,
+		      const struct ferry_options *options,
+		      struct ferry_findings *out, struct ferry_error *err)
 {
 	struct checkpoint c = {
 		.doc = doc, .err = err, .r = { .findings = out, .path = "" },
 	};
-	int rc = releases_load(doc->store, &c.all, err);
+	int rc = begin(&c, options, origin_of_hardware);
 
-	if (!rc)
-		rc = origin_of_hardware(doc, &c.all, &c.origin, err);
 	if (rc)
 		return rc;
 	check_keys(&c, c.origin.first->hardware);
+	note_extra(&c);
 	check_progress(&c);
 	check_prefix_map(&c);
 	rc = check_inside(&c);
 	return rc ? rc : c.r.failed ? ferry_fail_nomem(err, "violations") : 0;
+}
+
+int check_hardware(struct ferry_document *doc, struct ferry_findings *out,
+		   struct ferry_error *err)
+{
+	return check_hardware_by(doc, NULL, out, err);
 }
 
 /* ---- training ------------------------------------------------------------------------ */
@@ -454,17 +499,16 @@ static void check_pair(struct checkpoint *c, struct ferry_value *raw,
 	c->r.path = "";
 }
 
-int check_training(struct ferry_document *doc, struct ferry_findings *out,
-		   struct ferry_error *err)
+int check_training_by(struct ferry_document *doc,
+		      const struct ferry_options *options,
+		      struct ferry_findings *out, struct ferry_error *err)
 {
 	struct checkpoint c = {
 		.doc = doc, .err = err, .r = { .findings = out, .path = "" },
 	};
 	struct ferry_value *raw, *ema;
-	int rc = releases_load(doc->store, &c.all, err);
+	int rc = begin(&c, options, origin_of_training);
 
-	if (!rc)
-		rc = origin_of_training(doc, &c.all, &c.origin, err);
 	if (rc)
 		return rc;
 	check_keys(&c, c.origin.first->training);
@@ -483,6 +527,12 @@ int check_training(struct ferry_document *doc, struct ferry_findings *out,
 	if (raw && is_mapping(ema))
 		check_pair(&c, raw, ema);
 	return c.r.failed ? ferry_fail_nomem(err, "violations") : 0;
+}
+
+int check_training(struct ferry_document *doc, struct ferry_findings *out,
+		   struct ferry_error *err)
+{
+	return check_training_by(doc, NULL, out, err);
 }
 
 /* ---- mel statistics -------------------------------------------------------------------- */

@@ -11,6 +11,14 @@ int check_hardware(struct ferry_document *doc, struct ferry_findings *out,
 		   struct ferry_error *err);
 int check_training(struct ferry_document *doc, struct ferry_findings *out,
 		   struct ferry_error *err);
+/* By the rules of the release that the option RELEASE_CHECK names; options NULL:
+ * by those of the one that wrote it. */
+int check_hardware_by(struct ferry_document *doc,
+		      const struct ferry_options *options,
+		      struct ferry_findings *out, struct ferry_error *err);
+int check_training_by(struct ferry_document *doc,
+		      const struct ferry_options *options,
+		      struct ferry_findings *out, struct ferry_error *err);
 int check_stats(struct ferry_document *doc, struct ferry_findings *out,
 		struct ferry_error *err);
 

@@ -17,10 +17,6 @@ struct migration {
 	struct ferry_error *err;
 };
 
-typedef int origin_finder(struct ferry_document *doc,
-			  const struct releases *all, struct origin *out,
-			  struct ferry_error *err);
-
 /* MISUSE when the release that is asked for is older than the checkpoint. */
 int migration_begin(struct migration *m, origin_finder *find,
 		    const struct ferry_conversion_args *args,

@@ -14,6 +14,10 @@ struct origin {
 	char known_by[240];	/* "keys of the checkpoint, ..." */
 };
 
+typedef int origin_finder(struct ferry_document *doc,
+			  const struct releases *all, struct origin *out,
+			  struct ferry_error *err);
+
 /* NOMEM. */
 int origin_of_training(struct ferry_document *doc, const struct releases *all,
 		       struct origin *out, struct ferry_error *err);

@@ -26,6 +26,12 @@ int schema_load(struct ferry_store *store, const char *name,
 	return rc;
 }
 
+bool has_schema(const struct release *release)
+{
+	return strcmp(release->config, "none") &&
+	       strcmp(release->config, "whole");
+}
+
 bool list_has(const struct ferry_value *list, const char *text)
 {
 	for (uint32_t i = 0; i < list->u.list.n; i++)

@@ -39,6 +39,9 @@ int release_wanted(const struct releases *all,
 int schema_load(struct ferry_store *store, const char *name,
 		struct ferry_value **out, struct ferry_error *err);
 
+/* Its rnnt_config is what a schema makes of a config. */
+bool has_schema(const struct release *release);
+
 bool list_has(const struct ferry_value *list, const char *text);
 /* The STRING of an item of a LIST, NUL-terminated, in the store. */
 const char *list_text(struct ferry_store *store,
@@ -46,5 +49,8 @@ const char *list_text(struct ferry_store *store,
 
 #define RELEASE_OPTION \
 	{ "release", NULL, "release to write for, as 1.9.0; default: the newest" }
+#define RELEASE_CHECK \
+	{ "release", NULL, "release whose rules hold, as 1.9.0; default: those " \
+	  "of all, or of the one that wrote the file" }
 
 #endif

@@ -303,35 +303,58 @@ static int add_new(const struct ferry_findings *from, struct ferry_findings *to)
 	return rc;
 }
 
-/* By the schema that takes most. */
-static int check_schema(struct ferry_document *doc, struct report *r,
+/* By the release's schema; NULL: by the one that takes most. */
+static int check_schema(struct ferry_document *doc,
+			const struct release *release, struct report *r,
 			struct ferry_error *err)
 {
 	struct ferry_value *config, *out;
 	struct releases all;
 	int rc = releases_load(doc->store, &all, err);
 
+	if (!release && !rc)
+		release = &all.items[all.n - 1];
 	if (!rc)
 		rc = without_joint_lr_factor(doc->store, doc->root, &config,
 					     err);
 	if (!rc)
-		rc = inference_config(doc->store, &all.items[all.n - 1],
-				      config, r, &out, err);
+		rc = inference_config(doc->store, release, config, r, &out,
+				      err);
 	if (!rc)
 		check_sizes(doc->root, r);
 	return rc ? rc : r->failed ? ferry_fail_nomem(err, "violations") : 0;
 }
 
-int check_inference(struct ferry_document *doc, struct ferry_findings *out,
-		    struct ferry_error *err)
+/* The release that options ask for; one from before the schemas is refused. */
+static int schema_release(struct ferry_document *doc,
+			  const struct ferry_options *options,
+			  const struct release **out, struct ferry_error *err)
+{
+	struct releases all;
+	int rc = releases_load(doc->store, &all, err);
+
+	if (!rc)
+		rc = release_wanted(&all, options, out, err);
+	if (rc || has_schema(*out))
+		return rc;
+	return ferry_fail(err, FERRY_MISUSE, "caiman", FERRY_NO_OFFSET,
+			  "release %s has no schema to check a config by: give "
+			  "1.6.0 or newer", (*out)->name);
+}
+
+static int check_inference_as(struct ferry_document *doc,
+			      const struct release *release,
+			      struct ferry_findings *out,
+			      struct ferry_error *err)
 {
 	struct report r = { .findings = out, .path = "" };
 
-	return check_schema(doc, &r, err);
+	return check_schema(doc, release, &r, err);
 }
 
-int check_config(struct ferry_document *doc, struct ferry_findings *out,
-		 struct ferry_error *err)
+static int check_config_as(struct ferry_document *doc,
+			   const struct release *release,
+			   struct ferry_findings *out, struct ferry_error *err)
 {
 	struct report r = { .findings = out, .path = "" };
 	struct checking c = { .r = &r };
@@ -347,9 +370,41 @@ int check_config(struct ferry_document *doc, struct ferry_findings *out,
 	     ferry_findings_new(&r.findings, err);
 	if (rc)
 		return rc;
-	rc = check_schema(doc, &r, err);
+	rc = check_schema(doc, release, &r, err);
 	if (!rc && add_new(r.findings, out))
 		rc = ferry_fail_nomem(err, "violations");
 	ferry_findings_free(r.findings);
 	return rc;
+}
+
+int check_inference(struct ferry_document *doc, struct ferry_findings *out,
+		    struct ferry_error *err)
+{
+	return check_inference_as(doc, NULL, out, err);
+}
+
+int check_inference_by(struct ferry_document *doc,
+		       const struct ferry_options *options,
+		       struct ferry_findings *out, struct ferry_error *err)
+{
+	const struct release *release;
+	int rc = schema_release(doc, options, &release, err);
+
+	return rc ? rc : check_inference_as(doc, release, out, err);
+}
+
+int check_config(struct ferry_document *doc, struct ferry_findings *out,
+		 struct ferry_error *err)
+{
+	return check_config_as(doc, NULL, out, err);
+}
+
+int check_config_by(struct ferry_document *doc,
+		    const struct ferry_options *options,
+		    struct ferry_findings *out, struct ferry_error *err)
+{
+	const struct release *release;
+	int rc = schema_release(doc, options, &release, err);
+
+	return rc ? rc : check_config_as(doc, release, out, err);
 }

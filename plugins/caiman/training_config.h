@@ -22,9 +22,17 @@ void check_sizes(struct ferry_value *config, struct report *r);
 #define TEMPLATE_NGRAM "ngram.ngram_path"
 void check_filled(struct ferry_value *config, struct report *r);
 
+/* The types' checks: by the schema that takes most, or by the release that the
+ * option RELEASE_CHECK names. */
 int check_config(struct ferry_document *doc, struct ferry_findings *out,
 		 struct ferry_error *err);
+int check_config_by(struct ferry_document *doc,
+		    const struct ferry_options *options,
+		    struct ferry_findings *out, struct ferry_error *err);
 int check_inference(struct ferry_document *doc, struct ferry_findings *out,
 		    struct ferry_error *err);
+int check_inference_by(struct ferry_document *doc,
+		       const struct ferry_options *options,
+		       struct ferry_findings *out, struct ferry_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "plugins/caiman/check.h"
 #include "plugins/caiman/training_config.h"
 #include "plugins/caiman/describe.h"
+#include "plugins/caiman/release.h"
 #include "plugins/caiman/shape.h"
 
 /* As a resumed training and a validation without EMA take them. */
@@ -25,6 +26,11 @@ static const char *const torch[] = { ".pt", NULL };
 static const char *const hardware_suffixes[] = { ".hw.pt", ".pt", NULL };
 static const char *const stats[] = { ".pt", ".npy", NULL };
 
+static const struct ferry_option_spec by_release[] = {
+	RELEASE_CHECK,
+	{ NULL }
+};
+
 static const struct ferry_artifact_type config = {
 	.struct_size = sizeof(struct ferry_artifact_type),
 	.name = "caiman/config",
@@ -33,6 +39,8 @@ static const struct ferry_artifact_type config = {
 	.recognise = recognise_config,
 	.describe = describe_config,
 	.check = check_config,
+	.check_by = check_config_by,
+	.check_options = by_release,
 };
 
 static const struct ferry_artifact_type inference_config = {
@@ -43,6 +51,8 @@ static const struct ferry_artifact_type inference_config = {
 	.recognise = recognise_inference,
 	.describe = describe_config,
 	.check = check_inference,
+	.check_by = check_inference_by,
+	.check_options = by_release,
 	.output_suffix = ".inference.yaml",
 };
 
@@ -54,6 +64,8 @@ static const struct ferry_artifact_type training = {
 	.recognise = recognise_training,
 	.describe = describe_training,
 	.check = check_training,
+	.check_by = check_training_by,
+	.check_options = by_release,
 	.weights = weights,
 	.average = average_training,
 };
@@ -66,6 +78,8 @@ static const struct ferry_artifact_type hardware = {
 	.recognise = recognise_hardware,
 	.describe = describe_hardware,
 	.check = check_hardware,
+	.check_by = check_hardware_by,
+	.check_options = by_release,
 	.weights = weights,
 	.output_suffix = ".hw.pt",
 };

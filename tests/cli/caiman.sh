@@ -196,4 +196,44 @@ out 'rnnt.more: is not known'
 out 'input_val.filterbank_features.window: is missing'
 out 'input_val.filterbank_features.windows: is not known to any release'
 
+# A config or a checkpoint by the rules of a release.
+run verify "$old/config.yaml" --set release=1.6
+status 4
+out 'input_val.filterbank_features.stats_path: is not known to release 1.6.0'
+out 'tokenizer.sampling: is not known to release 1.6.0'
+out 'ngram: is not known to release 1.6.0'
+out '4 violations'
+run verify "$old/config.yaml" --set release=1.13
+status 0
+run verify inference.yaml --set release=1.6
+status 0
+run verify "$old/config.yaml" --set release=1.4
+status 2
+err 'release 1.4.0 has no schema to check a config by: give 1.6.0 or newer'
+run verify "$old/config.yaml" --set realease=1.4
+status 2
+err "setting 'realease=1.4' is not one of reading yaml or checking caiman/config"
+run verify "$old/hardware-1.11.pt" --set release=1.14
+status 0
+run verify "$old/hardware-1.11.pt" --set release=1.8
+status 4
+out 'version: is 1.11.0, but the checkpoint is to be one of release 1.8.0'
+err 'ngram: is no key of release 1.8.0'
+run verify "$old/hardware-1.8.pt" --set release=1.11
+status 4
+out 'ngram: is missing: release 1.11.0 has it'
+out 'melalpha: must be 0.0 in a checkpoint of release 1.11.0: it is 0.001'
+run verify "$old/training-1.6.pt" --set release=1.9
+status 4
+out 'logmel_norm_weight: is missing: release 1.9.0 has it'
+run verify "$old/training-1.0.pt" --set release=1.2
+status 4
+out 'optimizer.param_groups: has 3 groups, but release 1.2.0 has 5'
+run verify "$old/config.yaml" --set release
+status 2
+err '--set needs KEY=VALUE'
+run types --options caiman/hardware
+status 0
+out '--set release='
+
 finish

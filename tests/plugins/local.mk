@@ -16,6 +16,7 @@ check_LTLIBRARIES += \
 	tests/plugins/mock_function.la \
 	tests/plugins/mock_good.la \
 	tests/plugins/mock_good_again.la \
+	tests/plugins/mock_half_check.la \
 	tests/plugins/mock_hollow.la \
 	tests/plugins/mock_major.la \
 	tests/plugins/mock_minor.la \
@@ -66,6 +67,10 @@ tests_plugins_mock_good_la_LIBADD = core/libferry.la
 tests_plugins_mock_good_again_la_SOURCES = tests/plugins/mock_good_again.c tests/plugins/mock.h
 tests_plugins_mock_good_again_la_LDFLAGS = $(MOCK_LDFLAGS)
 tests_plugins_mock_good_again_la_LIBADD = core/libferry.la
+
+tests_plugins_mock_half_check_la_SOURCES = tests/plugins/mock_half_check.c tests/plugins/mock.h
+tests_plugins_mock_half_check_la_LDFLAGS = $(MOCK_LDFLAGS)
+tests_plugins_mock_half_check_la_LIBADD = core/libferry.la
 
 tests_plugins_mock_hollow_la_SOURCES = tests/plugins/mock_hollow.c tests/plugins/mock.h
 tests_plugins_mock_hollow_la_LDFLAGS = $(MOCK_LDFLAGS)

@@ -87,9 +87,41 @@ static const struct ferry_option_spec average_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+/* ---- checks -------------------------------------------------------------- */
+
+static int tell_check(struct ferry_findings *out, const char *text,
+		      struct ferry_error *err)
+{
+	return ferry_findings_add(out, FERRY_NOTE, "check", "",
+				  FERRY_NO_OFFSET, "%s", text) ?
+	       ferry_fail_nomem(err, "findings") : 0;
+}
+
+static int check_m(struct ferry_document *doc, struct ferry_findings *out,
+		   struct ferry_error *err)
+{
+	(void)doc;
+	return tell_check(out, "as ever", err);
+}
+
+static int check_m_by(struct ferry_document *doc,
+		      const struct ferry_options *options,
+		      struct ferry_findings *out, struct ferry_error *err)
+{
+	(void)doc;
+	return tell_check(out, ferry_option(options, "strictness"), err);
+}
+
+static const struct ferry_option_spec check_options[] = {
+	{ "strictness", NULL, "how much is asked" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct ferry_artifact_type type_m = {
 	.struct_size = sizeof(struct ferry_artifact_type),
 	.name = "mock/m", .title = "mock m", .recognise = recognise_m,
+	.check = check_m, .check_by = check_m_by,
+	.check_options = check_options,
 	.average = average_m, .average_options = average_options,
 };
 static const struct ferry_artifact_type type_n = {

@@ -122,6 +122,41 @@ Test(edit, abilities_tell_of_upgrades_and_usual_names)
 	ferry_known_abilities(ferry_session_find(session, FERRY_KNOWN_TYPES,
 						 "mock/m"), &can);
 	cr_assert_str_eq(can.average_options[0].name, "weighing");
+	cr_assert_str_eq(can.check_options[0].name, "strictness");
+}
+
+/* ---- checks with options ------------------------------------------------- */
+
+/* What the check of in/m told, or how verifying failed. */
+static const char *checked(const char *setting)
+{
+	const struct ferry_open_options options = {
+		.settings = &setting, .n_settings = setting ? 1 : 0,
+	};
+	static char told[200];
+	const struct ferry_finding *f;
+	struct ferry_findings *found;
+
+	ferry_findings_new(&found, &err);
+	if (ferry_verify(session, "in/m", &options, NULL, NULL, found, &err)) {
+		snprintf(told, sizeof(told), "%d %.180s", err.code, err.text);
+	} else {
+		f = ferry_findings_get(found, 0);
+		snprintf(told, sizeof(told), "%s", f ? f->text : "");
+	}
+	ferry_findings_free(found);
+	ferry_error_clear(&err);
+	return told;
+}
+
+Test(edit, checks_take_the_options_of_their_type)
+{
+	cr_assert_str_eq(checked(NULL), "as ever");
+	cr_assert_str_eq(checked("strictness=much"), "much");
+	cr_assert(strstr(checked("stricness=much"), "in/m: setting "
+			 "'stricness=much' is not one of reading note or "
+			 "checking mock/m; it has colour strictness"), "%s",
+		  checked("stricness=much"));
 }
 
 /* ---- files that documents name ------------------------------------------- */

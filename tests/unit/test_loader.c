@@ -106,6 +106,7 @@ Test(loader, says_found_and_expected)
 	REFUSED("name", "Bad Name", "lower-case");
 	REFUSED("no_probe", "unprobed", "probe");
 	REFUSED("no_work", "idle", "read", "write");
+	REFUSED("half_check", "mock/half", "check_by", "check_options");
 }
 
 Test(loader, a_missing_file_that_was_named_is_an_error)

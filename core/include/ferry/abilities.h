@@ -64,6 +64,7 @@ struct ferry_abilities {
 	bool upgrades;			/* FERRY_CONVERSION_UPGRADE */
 	const char *output_suffix;	/* types: see ferry/sys/plugin.h */
 	const struct ferry_option_spec *average_options;
+	const struct ferry_option_spec *check_options;	/* of ferry_verify() */
 };
 
 /* Fill *out from what `known` declared; all zero for plugins and models. */

@@ -131,6 +131,7 @@ struct ferry_work;
 /*
  * Prove a file: the format's integrity check over every byte, then the artifact
  * type's check.  Violations are findings, not errors.  work may be NULL.
+ * Settings are those of the reader and of the type's check; others are MISUSE.
  */
 FERRY_API int ferry_verify(struct ferry_session *s, const char *path,
 			   const struct ferry_open_options *options,

@@ -257,6 +257,15 @@ struct ferry_artifact_type {
 	 */
 	int (*admit)(struct ferry_document *doc, struct ferry_findings *out,
 		     struct ferry_error *err);
+
+	/*
+	 * What `check` does, as options say: asked in its place by ferry
+	 * verify where at least one of check_options is given.  Both or none.
+	 */
+	int (*check_by)(struct ferry_document *doc,
+			const struct ferry_options *options,
+			struct ferry_findings *out, struct ferry_error *err);
+	const struct ferry_option_spec *check_options;
 };
 
 /* ---- conversions ---------------------------------------------------------- */
