@@ -286,8 +286,12 @@ int run_files(struct ferry_store *store, struct ferry_value *root,
 int run_files_choose(struct ferry_store *store, struct run_files *files,
 		     const struct ferry_options *options,
 		     struct ferry_error *err);
-/* A run's document, its files in the order in which they are read; the run's
- * id is that of its files. */
+/* Files that share nothing: from the second on, what an earlier one has too is
+ * made anew, data and all but its bytes. */
+int files_apart(struct ferry_store *store, struct run_file *items, size_t n,
+		struct ferry_error *err);
+/* A run's document, its files apart and in the order in which they are read;
+ * the run's id is that of its files. */
 int run_make(struct ferry_store *store, const struct run_files *files,
 	     struct ferry_value **out, struct ferry_error *err);
 /* "<stage>/checkpoints/<file>", in the store. */
@@ -305,7 +309,8 @@ extern const struct ferry_conversion model_previous, ema_previous,
 	optimizer_previous, run_previous;
 extern const struct ferry_conversion model_to_state_dict, ema_to_state_dict,
 	state_dict_to_model, state_dict_to_ema, ema_to_model;
-extern const struct ferry_conversion run_to_model, run_to_ema, model_to_run;
+extern const struct ferry_conversion run_to_model, run_to_ema, model_to_run,
+	ema_to_run;
 
 int ksuit_describe(struct ferry_document *doc, struct ferry_value *out,
 		   struct ferry_error *err);

@@ -6,9 +6,14 @@ ksuit_sources = \
 	formats/yaml/node.h \
 	formats/yaml/number.c \
 	formats/yaml/scalar.h \
+	formats/yaml/yaml.h \
+	plugins/ksuit/apart.c \
 	plugins/ksuit/check.c \
 	plugins/ksuit/compose.c \
+	plugins/ksuit/composite.c \
+	plugins/ksuit/composite.h \
 	plugins/ksuit/describe.c \
+	plugins/ksuit/divide.c \
 	plugins/ksuit/follow.c \
 	plugins/ksuit/keys.c \
 	plugins/ksuit/ksuit.h \

@@ -14,7 +14,7 @@ const struct ferry_conversion *const ksuit_conversions[] = {
 	&run_upgrade, &model_previous, &ema_previous, &optimizer_previous,
 	&run_previous, &model_to_state_dict, &ema_to_state_dict,
 	&state_dict_to_model, &state_dict_to_ema, &ema_to_model, &run_to_model,
-	&run_to_ema, &model_to_run, NULL
+	&run_to_ema, &model_to_run, &ema_to_run, NULL
 };
 
 FERRY_PLUGIN_EXPORT = {

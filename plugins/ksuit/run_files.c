@@ -362,10 +362,12 @@ int run_make(struct ferry_store *store, const struct run_files *files,
 {
 	struct ferry_value *root = ferry_dict(store, 2), *dict;
 	struct ferry_value *stages = ferry_dict(store, 0);
-	const struct run_file *items = sorted(store, files);
+	struct run_file *items = sorted(store, files);
 	int rc = root && stages && items ? 0 : FERRY_NOMEM;
 	const char *file;
 
+	if (!rc)
+		rc = files_apart(store, items, files->n, err);
 	if (!rc)
 		rc = ferry_dict_set_str(store, root, "run_id", id_of(files));
 	if (!rc)

@@ -53,6 +53,17 @@ static int recognise_model(struct ferry_document *doc,
 	return 0;
 }
 
+/* What is called so and is nothing of the kind: its check says what it lacks.
+ * A state dict, or another program's checkpoint, may be called as a model. */
+static int recognise_name(const struct file_name *name, enum part part,
+			  bool ema, struct ferry_match *out)
+{
+	if (name->part != part || (part == PART_MODEL && (name->ema.n > 0) != ema))
+		return 0;
+	return answer(out, part == PART_MODEL ? 30 : 85, "the content is none",
+		      name);
+}
+
 int ksuit_recognise(struct ferry_document *doc, const char *file_name,
 		    enum part part, bool ema, struct ferry_match *out)
 {
@@ -61,11 +72,14 @@ int ksuit_recognise(struct ferry_document *doc, const char *file_name,
 		[LAYOUT_T1] = "a list of callback states (T1)",
 		[LAYOUT_T2] = "callback states by key (T2)",
 	};
+	enum part is = document_part(doc->root);
 	struct file_name name;
 
-	if (document_part(doc->root) != part)
-		return 0;
 	name_parse(file_name ? file_name : "", &name);
+	if (!is)
+		return recognise_name(&name, part, ema, out);
+	if (is != part)
+		return 0;
 	if (part == PART_MODEL)
 		return recognise_model(doc, &name, ema, out);
 	if (part == PART_TRAINER)

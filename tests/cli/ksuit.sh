@@ -52,6 +52,20 @@ status 0
 run diff encoder_cp=${tag}_trainer.th "$corpus/trainers/T2_cp=${tag}_trainer.th"
 status 0
 
+# What is called so and is nothing of the kind is told to be.
+printf '{"a": 1}' >junk.json
+for part in optim trainer model; do
+	run convert junk.json junk_cp=last_$part.th
+	status 0
+	run verify junk_cp=last_$part.th
+	status 4
+	out "there is no 'state_dict' of tensors, no 'state' with 'param_groups'"
+done
+run inspect junk_cp=last_trainer.th
+out "ksuit/trainer: the content is none; 'junk' of tag 'last' by its name"
+run verify junk.json
+status 0
+
 # ---- trainers ------------------------------------------------------------------
 
 run convert "$corpus/trainers/T0_cp=${tag}_trainer.th" t1.th --set generation=v1.1
@@ -251,6 +265,26 @@ for leaf in encoder decoder; do
 	run diff --strict "apart/$name" "$run_dir/$name"
 	status 0
 done
+# Averages likewise: under their factor, and plain dicts as they were.
+run convert "$run_dir" averages.th --to ksuit/ema --set tag=latest
+status 0
+run convert averages.th averages/ --to ksuit/run --set name=autoencoder --set stage=train --verify
+status 0
+for leaf in encoder decoder; do
+	run diff --strict "averages/train/checkpoints/autoencoder.${leaf}_ema=0.99_cp=latest_model.th" \
+		"$run_dir/train/checkpoints/autoencoder.${leaf}_cp=latest_ema=0.99_model.th"
+	status 0
+done
+run convert w.safetensors tiny.th --to ksuit/ema --set ema=1e-05
+status 0
+run convert tiny.th tiny/ --to ksuit/run --set name=m --verify
+status 0
+present tiny/checkpoints/m_ema=1e-05_cp=latest_model.th
+# Files have data of their own, though it is that of one target.
+run convert latest own/ --set patterns-to-instantiate=proj \
+	--with "target=$corpus/models/objects_cp=last_model.th" --verify
+status 0
+err 'autoencoder.decoder_cp=latest_ema=0.99_model.th: '"'proj.bias' is the target's"
 # What one part has otherwise than the others is kept for it.
 mkdir -p mixed/train/checkpoints
 cp "$run_dir/train/checkpoints/autoencoder.encoder_cp=${tag}_model.th" mixed/train/checkpoints

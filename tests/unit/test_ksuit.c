@@ -236,6 +236,63 @@ Test(ksuit_names, stages_are_told)
 	cr_expect(!stage_of("my_checkpoints/m_cp=a_model.th", &stage));
 }
 
+/* ---- files apart ---------------------------------------------------------------- */
+
+/* {"w": a tensor, "v": another of the storage, "l": list, "m": the same} */
+static struct ferry_value *content(struct ferry_storage *st,
+				   struct ferry_value *list)
+{
+	struct ferry_value *dict = ferry_dict(store, 0);
+	const uint64_t n = 2;
+
+	for (int i = 0; i < 2; i++)
+		ferry_dict_set_str(store, dict, i ? "v" : "w",
+				   ferry_tensor(store, FERRY_U8, 1, &n, NULL,
+						(uint64_t)i, st));
+	ferry_dict_set_str(store, dict, "l", list);
+	ferry_dict_set_str(store, dict, "m", list);
+	return dict;
+}
+
+static struct ferry_storage *storage_in(struct ferry_value *root,
+					const char *name)
+{
+	return ferry_dict_get(root, name)->u.tensor->storage;
+}
+
+Test(ksuit_names, files_of_a_run_share_nothing)
+{
+	static const uint8_t bytes[] = { 1, 2, 3 };
+	struct ferry_value *list = ferry_sequence(store, FERRY_LIST, 0), *was;
+	struct run_file files[] = { { .path = "a" }, { .path = "b" },
+				    { .path = "c" } };
+	struct ferry_storage *st;
+	struct ferry_source *src;
+
+	cr_assert_eq(ferry_source_from_memory(&src, bytes, sizeof(bytes), "b",
+					      NULL), 0);
+	cr_assert_eq(ferry_store_take_source(store, src), 0);
+	st = ferry_storage(store, FERRY_U8, src, 0, sizeof(bytes));
+	ferry_list_add(store, list, list);
+	files[0].root = content(st, list);
+	files[1].root = content(st, list);
+	files[2].root = content(ferry_storage(store, FERRY_U8, src, 0, 3),
+				ferry_sequence(store, FERRY_LIST, 0));
+	was = files[2].root;
+	cr_assert_eq(files_apart(store, files, 3, &err), 0);
+
+	cr_expect_eq(files[2].root, was, "it shared nothing");
+	cr_expect_eq(storage_in(files[0].root, "w"), st);
+	cr_expect_neq(storage_in(files[1].root, "w"), st);
+	cr_expect_eq(storage_in(files[1].root, "w"),
+		     storage_in(files[1].root, "v"), "what is tied stays so");
+	cr_expect_eq(ferry_dict_get(files[1].root, "v")->u.tensor->offset, 1);
+	list = ferry_dict_get(files[1].root, "l");
+	cr_expect_neq(list, ferry_dict_get(files[0].root, "l"));
+	cr_expect_eq(list, ferry_dict_get(files[1].root, "m"));
+	cr_expect_eq(list, list->u.list.items[0], "a cycle stays one");
+}
+
 /* ---- the transformations of a previous run -------------------------------------- */
 
 /* Names, each with its place as value; what Python makes of them. */
