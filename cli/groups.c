@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ferry/filters.h>
 
@@ -61,6 +62,8 @@ static json_t *json_group(const struct report *r,
 	cli_json_set(out, "matched_names", json_names(r, &g->members, n));
 	cli_json_set(out, "has_more", json_boolean(n < g->members.n));
 	cli_json_set(out, "remaining_count", cli_json_uint(g->members.n - n));
+	if (!g->optimizer)
+		return out;
 	cli_json_set(out, "lr_multiplier", json_number(g->lr_multiplier));
 	cli_json_set(out, "optimizer", cli_json_text(g->optimizer));
 	cli_json_set(out, "weight_decay", json_number(g->weight_decay));
@@ -122,18 +125,25 @@ static void print_head(const char *name, const struct ferry_filter_list *l)
 	       cli_plural(l->nelem));
 }
 
+static void print_settings(const struct ferry_filter_group *g)
+{
+	if (!g->optimizer)
+		return;
+	fputs("; lr_multiplier ", stdout);
+	cli_puts(stdout, g->lr_multiplier);
+	fputs(", optimizer ", stdout);
+	cli_puts(stdout, g->optimizer);
+	fputs(", weight_decay ", stdout);
+	cli_puts(stdout, g->weight_decay);
+}
+
 static void print_text(const struct report *r)
 {
 	for (size_t i = 0; i < r->filters.n_groups; i++) {
 		const struct ferry_filter_group *g = &r->filters.groups[i];
 
 		print_head(g->name, &g->members);
-		fputs("; lr_multiplier ", stdout);
-		cli_puts(stdout, g->lr_multiplier);
-		fputs(", optimizer ", stdout);
-		cli_puts(stdout, g->optimizer);
-		fputs(", weight_decay ", stdout);
-		cli_puts(stdout, g->weight_decay);
+		print_settings(g);
 		putchar('\n');
 		print_list(r, &g->members);
 	}
@@ -174,6 +184,35 @@ static int list_initial(struct cli *c, const char *path,
 	return status;
 }
 
+static const struct ferry_known *find_model(struct cli *c, const char *name)
+{
+	return ferry_session_find(c->session, FERRY_KNOWN_MODELS, name);
+}
+
+static int load_filters(struct cli *c, const struct cli_groups *g,
+			struct ferry_findings *notes,
+			struct ferry_filters **out)
+{
+	const struct ferry_known *model = NULL;
+	struct ferry_error err = FERRY_ERROR_INIT;
+	const char *at = g->filters;
+	int rc;
+
+	if (access(g->filters, F_OK))
+		model = find_model(c, g->filters);
+	rc = ferry_filters_load(out, model ? model->file : g->filters, notes,
+				&err);
+	if (!rc && g->model) {
+		at = g->model;
+		model = find_model(c, g->model);
+		rc = model ? ferry_filters_take_stages(*out, model->file, &err)
+			   : ferry_fail(&err, FERRY_NOTFOUND, "cli",
+					FERRY_NO_OFFSET, "no such model; ferry "
+					"models lists them");
+	}
+	return rc ? cli_failed(c, at, &err) : CLI_DONE;
+}
+
 static int make_report(struct cli *c, const struct cli_file *file,
 		       const struct cli_groups *g,
 		       const struct ferry_tensor_schema *initial,
@@ -182,27 +221,25 @@ static int make_report(struct cli *c, const struct cli_file *file,
 	struct ferry_error err = FERRY_ERROR_INIT;
 	struct ferry_findings *notes = NULL;
 	struct ferry_filters *filters = NULL;
-	const char *at = g->filters;
-	int rc = ferry_findings_new(&notes, &err);
+	int status;
 
-	if (!rc)
-		rc = ferry_filters_load(&filters, g->filters, notes, &err);
-	if (!rc) {
-		at = file->path;
-		rc = ferry_filters_report(&r->filters, filters, r->params,
-					  initial, notes, &err);
-	}
-	if (!rc)
+	if (ferry_findings_new(&notes, &err))
+		return cli_failed(c, file->path, &err);
+	status = load_filters(c, g, notes, &filters);
+	if (!status && ferry_filters_report(&r->filters, filters, r->params,
+					    initial, notes, &err))
+		status = cli_failed(c, file->path, &err);
+	if (!status) {
 		cli_warn_all(c, NULL, notes, FERRY_WARNING);
-	if (!rc && c->json)
-		print_json(r, file->path, notes);
-	else if (!rc)
-		print_text(r);
-	if (!rc)
+		if (c->json)
+			print_json(r, file->path, notes);
+		else
+			print_text(r);
 		ferry_filter_report_release(&r->filters);
+	}
 	ferry_filters_free(filters);
 	ferry_findings_free(notes);
-	return rc ? cli_failed(c, at, &err) : CLI_DONE;
+	return status;
 }
 
 int cli_print_groups(struct cli *c, struct cli_file *file,

@@ -7,7 +7,8 @@
 #include "cli/session.h"
 
 struct cli_groups {
-	const char *filters;	/* the file; NULL: not asked for */
+	const char *filters;	/* the file, or a model; NULL: not asked for */
+	const char *model;	/* whose stages there are, or NULL */
 	const char *initial;	/* checkpoint to compare with, or NULL */
 	size_t most;		/* names to list of each; 0: not given */
 };

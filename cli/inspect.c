@@ -14,7 +14,7 @@
 #include "cli/tree.h"
 #include "cli/verb.h"
 
-enum { TENSORS = 1, STATS, DEPTH, FORMAT, AS, GROUPS, INITIAL, MOST };
+enum { TENSORS = 1, STATS, DEPTH, FORMAT, AS, GROUPS, MODEL, INITIAL, MOST };
 
 struct inspect {
 	bool tensors, stats;
@@ -39,7 +39,11 @@ static const struct cli_option options[] = {
 	{ AS, "as", 0, "TYPE",
 	  "take the file as this artifact type; found out when not given" },
 	{ GROUPS, "groups", 0, "FILTERS",
-	  "list the weights that each group of this filter file takes" },
+	  "list the weights that each group of this filter file takes: a file, "
+	  "a run's config, or the name of a model (ferry models)" },
+	{ MODEL, "model", 0, "NAME",
+	  "with --groups: take the stages that filters of type stage_based "
+	  "know from this model's handling file" },
 	{ INITIAL, "initial", 0, "FILE",
 	  "with --groups: the checkpoint that filters of type initialization "
 	  "compare with" },
@@ -187,6 +191,9 @@ static int take(struct cli *c, struct inspect *i, int id, const char *arg)
 	case GROUPS:
 		i->groups.filters = arg;
 		break;
+	case MODEL:
+		i->groups.model = arg;
+		break;
 	case INITIAL:
 		i->groups.initial = arg;
 		break;
@@ -218,9 +225,10 @@ static int run(struct cli *c)
 	if (i.groups.filters && (i.path || i.tensors || i.stats))
 		return cli_ended(cli_usage(c, "--groups goes with neither a "
 					   "PATH nor --tensors nor --stats"));
-	if (!i.groups.filters && (i.groups.initial || i.groups.most))
-		return cli_ended(cli_usage(c, "--initial and --most go with "
-					   "--groups"));
+	if (!i.groups.filters &&
+	    (i.groups.initial || i.groups.model || i.groups.most))
+		return cli_ended(cli_usage(c, "--model, --initial and --most "
+					   "go with --groups"));
 	status = inspect(c, &i);
 	cli_overview_release(&i.overview);
 	return status;

@@ -88,6 +88,7 @@ struct filter_subject {
 	const struct ferry_tensor_spec *spec;
 	uint64_t steps;
 	bool asked_initial;	/* without there being one */
+	bool asked_stages;
 	struct ferry_error *err;
 };
 

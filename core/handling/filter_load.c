@@ -10,7 +10,6 @@
 
 #include <ferry/sys/alloc.h>
 
-#define DEFAULT_GROUP "DEFAULT"
 #define DEFAULT_MULTIPLIER "1.0"
 #define DEFAULT_OPTIMIZER "adamw"
 #define DEFAULT_DECAY "0.05"
@@ -114,13 +113,11 @@ int ferry__filter_fields(struct filter_loader *l, const yaml_node_t *mapping,
 	return rc;
 }
 
-static bool is_null(const yaml_node_t *node)
-{
-	const char *text = ferry__yaml_text(node);
-
-	return text && (!*text || !strcmp(text, "~") ||
-			!strcasecmp(text, "null") || !strcmp(text, "None"));
-}
+/* Where a file has what. */
+struct sections {
+	const yaml_node_t *groups, *gradnorm;
+	bool foreign;		/* other fields are no concern of filters */
+};
 
 /* ---- groups ------------------------------------------------------------- */
 
@@ -141,11 +138,11 @@ static int read_text(struct filter_loader *l, const yaml_node_t *at,
 static int read_default(struct filter_loader *l, const yaml_node_t *groups,
 			struct filter_group *to)
 {
-	const yaml_node_t *at = ferry__filter_get(l, groups, DEFAULT_GROUP);
+	const yaml_node_t *at = ferry__filter_get(l, groups, FERRY__DEFAULT_GROUP);
 	int rc = read_text(l, at, "optimizer", DEFAULT_OPTIMIZER,
 			   &to->optimizer);
 
-	to->name = DEFAULT_GROUP;
+	to->name = FERRY__DEFAULT_GROUP;
 	to->filter = NULL;
 	to->lr_multiplier = DEFAULT_MULTIPLIER;
 	return rc ? rc : read_text(l, at, "weight_decay", DEFAULT_DECAY,
@@ -206,7 +203,7 @@ static int read_groups(struct filter_loader *l, const yaml_node_t *groups)
 	for (size_t i = 0; i < ferry__yaml_count(groups) && !rc; i++) {
 		at = ferry__yaml_pair(&l->yaml, groups, i, &name);
 		if (at->type != YAML_MAPPING_NODE ||
-		    (name && !strcasecmp(name, DEFAULT_GROUP)))
+		    (name && !strcasecmp(name, FERRY__DEFAULT_GROUP)))
 			continue;
 		rc = name ? read_group(l, name, at, &rest) :
 		     ferry__yaml_fail(&l->yaml, at, l->err, "groups: a name "
@@ -219,45 +216,12 @@ static int read_groups(struct filter_loader *l, const yaml_node_t *groups)
 
 /* ---- tables ------------------------------------------------------------- */
 
-static int read_stages(struct filter_loader *l, const yaml_node_t *at)
-{
-	struct filter_stage *stage;
-	const yaml_node_t *value;
-	const char *name;
-	int rc = 0;
-
-	if (!at || is_null(at))
-		return 0;
-	if (at->type != YAML_MAPPING_NODE)
-		return ferry__yaml_fail(&l->yaml, at, l->err, "stages: a "
-					"mapping of stages to parts of names "
-					"is expected");
-	l->filters->stages = ferry_store_array(l->filters->store,
-					       ferry__yaml_count(at),
-					       sizeof(*stage));
-	if (!l->filters->stages)
-		return ferry_fail_nomem(l->err, "a filter");
-	for (size_t i = 0; i < ferry__yaml_count(at) && !rc; i++) {
-		value = ferry__yaml_pair(&l->yaml, at, i, &name);
-		if (!name)
-			return ferry__yaml_fail(&l->yaml, value, l->err,
-						"stages: a name is expected");
-		stage = &l->filters->stages[i];
-		stage->name = keep(l, name);
-		if (!stage->name)
-			return ferry_fail_nomem(l->err, "a filter");
-		rc = ferry__filter_texts(l, value, &stage->parts);
-		l->filters->n_stages += !rc;
-	}
-	return rc;
-}
-
 static int read_layer_types(struct filter_loader *l, const yaml_node_t *at)
 {
 	const yaml_node_t *value;
 	const char *path, *type;
 
-	if (!at || is_null(at))
+	if (!at || ferry__filter_is_null(at))
 		return 0;
 	if (at->type != YAML_MAPPING_NODE)
 		return ferry__yaml_fail(&l->yaml, at, l->err, "layer_types: a "
@@ -282,17 +246,18 @@ static int read_layer_types(struct filter_loader *l, const yaml_node_t *at)
 	return 0;
 }
 
-static int check_gradnorm(struct filter_loader *l, const yaml_node_t *at)
+static int check_gradnorm(struct filter_loader *l, const yaml_node_t *at,
+			  bool foreign)
 {
 	static const char *const fields[] = {
 		"exclude_config", "exclude_patterns", NULL,
 	};
 
-	if (at->type != YAML_MAPPING_NODE && !is_null(at))
+	if (at->type != YAML_MAPPING_NODE && !ferry__filter_is_null(at))
 		return ferry__yaml_fail(&l->yaml, at, l->err, "gradnorm: a "
 					"mapping with exclude_config or "
 					"exclude_patterns is expected");
-	return ferry__filter_fields(l, at, fields);
+	return foreign ? 0 : ferry__filter_fields(l, at, fields);
 }
 
 /* What is left out when nothing is said: heads, which a new task changes. */
@@ -310,7 +275,8 @@ static int exclude_usual(struct filter_loader *l)
 }
 
 /* A filter; where it is null or not given, parts of names, if there are. */
-static int read_gradnorm(struct filter_loader *l, const yaml_node_t *at)
+static int read_gradnorm(struct filter_loader *l, const yaml_node_t *at,
+			 bool foreign)
 {
 	struct filter_texts *texts = &l->filters->exclude_patterns;
 	const yaml_node_t *config, *patterns;
@@ -321,15 +287,15 @@ static int read_gradnorm(struct filter_loader *l, const yaml_node_t *at)
 	l->filters->has_gradnorm = true;
 	config = ferry__filter_get(l, at, "exclude_config");
 	patterns = ferry__filter_get(l, at, "exclude_patterns");
-	rc = check_gradnorm(l, at);
+	rc = check_gradnorm(l, at, foreign);
 	if (!rc)
 		rc = exclude_usual(l);
 	if (rc || (!config && !patterns))
 		return rc;
 	l->filters->exclude = NULL;
-	if (config && !is_null(config))
+	if (config && !ferry__filter_is_null(config))
 		return ferry__filter_read(l, config, &l->filters->exclude);
-	if (patterns && is_null(patterns))
+	if (patterns && ferry__filter_is_null(patterns))
 		texts->n = 0;
 	else if (patterns)
 		rc = ferry__filter_texts(l, patterns, texts);
@@ -344,37 +310,76 @@ static int read_one(struct filter_loader *l, const yaml_node_t *root,
 {
 	const yaml_node_t *node = ferry__filter_get(l, root, key);
 
-	return node && !is_null(node) ? ferry__filter_read(l, node, out) : 0;
+	return node && !ferry__filter_is_null(node) ? ferry__filter_read(l, node, out) : 0;
 }
 
-static int read_root(struct filter_loader *l)
+/* What stands under a path of keys, joined by dots; or NULL. */
+static const yaml_node_t *find(struct filter_loader *l,
+			       const yaml_node_t *at, const char *path)
+{
+	char key[40];
+	size_t n;
+
+	for (; at && *path; path += n + !!path[n]) {
+		n = strcspn(path, ".");
+		snprintf(key, sizeof(key), "%.*s", (int)n, path);
+		at = ferry__filter_get(l, at, key);
+	}
+	return at;
+}
+
+/* A run's config has the sections at places of its own. */
+static void find_sections(struct filter_loader *l, const yaml_node_t *root,
+			  struct sections *out)
+{
+	out->groups = find(l, root, "groups");
+	if (!out->groups)
+		out->groups = find(l, root, "parameter_groups");
+	out->gradnorm = find(l, root, "gradnorm");
+	if (out->groups || out->gradnorm)
+		return;
+	out->groups = find(l, root, "optimizer.parameter_groups");
+	out->gradnorm = find(l, root, "loss.grad_weighting.task");
+	if (!find(l, out->gradnorm, "exclude_config") &&
+	    !find(l, out->gradnorm, "exclude_patterns"))
+		out->gradnorm = NULL;
+	out->foreign = out->groups || out->gradnorm;
+}
+
+static int read_sections(struct filter_loader *l, const yaml_node_t *root)
 {
 	static const char *const fields[] = {
 		"name", "description", "groups", "parameter_groups", "stages",
 		"layer_types", "gradnorm", "buffers", "frozen", NULL,
 	};
-	const yaml_node_t *root = ferry__yaml_root(&l->yaml), *groups;
-	int rc;
+	struct sections s = { .groups = NULL };
+	int rc = 0;
+
+	find_sections(l, root, &s);
+	if (!s.foreign)
+		rc = ferry__filter_fields(l, root, fields);
+	if (!rc)
+		rc = read_groups(l, s.groups);
+	if (!rc)
+		rc = ferry__filter_stages(l, find(l, root, "stages"));
+	if (!rc)
+		rc = read_layer_types(l, find(l, root, "layer_types"));
+	if (!rc)
+		rc = read_gradnorm(l, s.gradnorm, s.foreign);
+	if (!rc)
+		rc = read_one(l, root, "buffers", &l->filters->buffers);
+	return rc ? rc : read_one(l, root, "frozen", &l->filters->frozen);
+}
+
+static int read_root(struct filter_loader *l)
+{
+	const yaml_node_t *root = ferry__yaml_root(&l->yaml);
 
 	if (!root || root->type != YAML_MAPPING_NODE)
 		return ferry__yaml_fail(&l->yaml, root, l->err, "a filter file "
 					"is a mapping with groups");
-	rc = ferry__filter_fields(l, root, fields);
-	groups = ferry__filter_get(l, root, "groups");
-	if (!groups)
-		groups = ferry__filter_get(l, root, "parameter_groups");
-	if (!rc)
-		rc = read_groups(l, groups);
-	if (!rc)
-		rc = read_stages(l, ferry__filter_get(l, root, "stages"));
-	if (!rc)
-		rc = read_layer_types(l, ferry__filter_get(l, root,
-							   "layer_types"));
-	if (!rc)
-		rc = read_gradnorm(l, ferry__filter_get(l, root, "gradnorm"));
-	if (!rc)
-		rc = read_one(l, root, "buffers", &l->filters->buffers);
-	return rc ? rc : read_one(l, root, "frozen", &l->filters->frozen);
+	return ferry__filter_is_model(l, root) ? ferry__filter_model(l, root) :
+	       read_sections(l, root);
 }
 
 int ferry_filters_load(struct ferry_filters **out, const char *path,

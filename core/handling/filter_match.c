@@ -127,6 +127,7 @@ static int match_stage(struct filter_subject *s, const struct filter *f)
 	const struct ferry_filters *all = s->filters;
 	const char *stage = NULL;
 
+	s->asked_stages |= !all->n_stages;
 	for (size_t i = 0; i < all->n_stages; i++)
 		for (size_t k = 0; k < all->stages[i].parts.n; k++)
 			if (ferry__filter_contains(s->name, s->n_name,

@@ -81,6 +81,9 @@ static int keep(struct reporter *r, struct ferry_filter_list *out,
 static int keep_text(struct reporter *r, const char *text, const char **out,
 		     struct ferry_error *err)
 {
+	*out = NULL;
+	if (!text)
+		return 0;
 	*out = ferry_store_strndup(r->store, text, strlen(text));
 	return *out ? 0 : ferry_fail_nomem(err, "a group of parameters");
 }
@@ -162,15 +165,22 @@ static int fill_gradnorm(struct reporter *r, struct ferry_filter_report *out,
 	return rc ? rc : keep(r, &out->included, err);
 }
 
-static int note_initial(struct reporter *r, struct ferry_findings *notes,
-			struct ferry_error *err)
+/* What filters asked for and nobody gave. */
+static int note_absent(struct reporter *r, struct ferry_findings *notes,
+		       struct ferry_error *err)
 {
-	if (!r->subject.asked_initial)
-		return 0;
-	if (ferry_findings_add(notes, FERRY_WARNING, "no-initial", "",
+	if (r->subject.asked_initial &&
+	    ferry_findings_add(notes, FERRY_WARNING, "no-initial", "",
 			       FERRY_NO_OFFSET, "no checkpoint was given to "
 			       "compare with, so that filters of type "
 			       "initialization take every parameter"))
+		return ferry_fail_nomem(err, "a note");
+	if (r->subject.asked_stages &&
+	    ferry_findings_add(notes, FERRY_WARNING, "no-stages", "",
+			       FERRY_NO_OFFSET, "no stages were given, so that "
+			       "filters of type stage_based take no parameter: "
+			       "add a table `stages`, or name the model that "
+			       "has them"))
 		return ferry_fail_nomem(err, "a note");
 	return 0;
 }
@@ -211,7 +221,7 @@ static int report(struct reporter *r, struct ferry_filter_report *out,
 		rc = fill_groups(r, out, err);
 	if (!rc)
 		rc = fill_gradnorm(r, out, err);
-	return rc ? rc : note_initial(r, notes, err);
+	return rc ? rc : note_absent(r, notes, err);
 }
 
 int ferry_filters_report(struct ferry_filter_report *out,

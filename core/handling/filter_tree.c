@@ -204,7 +204,7 @@ static int fail_type(struct filter_loader *l, const yaml_node_t *at,
 	return rc;
 }
 
-static int new_filter(struct filter_loader *l, const yaml_node_t *node,
+int ferry__filter_new(struct filter_loader *l, const yaml_node_t *node,
 		      struct filter **out)
 {
 	struct filter *f;
@@ -243,7 +243,7 @@ static int read_filter(struct filter_loader *l, const yaml_node_t *node,
 			break;
 	if (!text || i == N_FILTERS)
 		return fail_type(l, node, text);
-	rc = new_filter(l, node, &f);
+	rc = ferry__filter_new(l, node, &f);
 	if (!rc)
 		rc = ferry__filter_fields(l, node, types[i].fields);
 	if (rc)

@@ -4,6 +4,7 @@ core_libferry_la_SOURCES += \
 	core/handling/filter.h \
 	core/handling/filter_load.c \
 	core/handling/filter_loader.h \
+	core/handling/filter_model.c \
 	core/handling/filter_match.c \
 	core/handling/filter_report.c \
 	core/handling/filter_tree.c \

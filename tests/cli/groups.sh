@@ -78,7 +78,7 @@ run inspect "$files/net.pt" --groups=plain.yaml --stats
 status 2
 run inspect "$files/net.pt" --most=3
 status 2
-err '--initial and --most go with --groups'
+err '--model, --initial and --most go with --groups'
 run inspect "$files/net.pt" --groups=plain.yaml --most=0
 status 2
 err '--most needs a number from 1 to 1000000'

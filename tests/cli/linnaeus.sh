@@ -84,6 +84,49 @@ run verify "$files/ckpt_epoch_5.pth" --expect linnaeus/mFormerV1-sm
 status 4
 out 'shape'
 
+# A run's own groups, with the stages that its model declares; and those.
+cat >run.yaml <<'END'
+MODEL: {TYPE: mFormerV1}
+OPTIMIZER:
+  NAME: adamw
+  PARAMETER_GROUPS:
+    ENABLED: true
+    DEFAULT: {OPTIMIZER: sgd, WEIGHT_DECAY: 0.01}
+    freqs: {FILTER: {TYPE: stage_based, STAGES: [rope_freqs]}, LR_MULTIPLIER: 0.1}
+LOSS:
+  GRAD_WEIGHTING:
+    TASK: {TYPE: gradnorm, EXCLUDE_CONFIG: {TYPE: name, PATTERNS: [head]}}
+END
+run inspect "$files/ckpt_epoch_5.pth" --groups=run.yaml \
+	--model=linnaeus/mFormerV1
+status 0
+quiet
+out 'freqs: 3 parameters, 40 elements; lr_multiplier 0.1, optimizer sgd'
+out '  stages.3.0.attn.freqs'
+out 'gradnorm excluded: 10 parameters'
+run inspect "$files/ckpt_epoch_5.pth" --groups=run.yaml
+status 0
+out 'freqs: 0 parameters'
+err 'no stages were given, so that filters of type stage_based take no parameter'
+run inspect "$files/ckpt_epoch_5.pth" --groups=linnaeus/mFormerV1
+status 0
+quiet
+grep -qx 'stages.rope_freqs: 3 parameters, 40 elements' "$out" ||
+	fail 'the stages of the model are others'
+grep -qx 'heads.meta_heads: 8 parameters, .* elements' "$out" ||
+	fail 'the heads of the model are others'
+out 'embeddings: 2 parameters'
+run inspect "$files/ckpt_epoch_5.pth" --groups=linnaeus/mFormerV1 --json
+json_is groups/embeddings/matched_names '["cls_token_1","cls_token_2"]'
+run inspect "$files/ckpt_epoch_5.pth" --groups=run.yaml --model=strip/ddp
+status 1
+err 'the handling file has no stages in its parameter_groups'
+run inspect "$files/ckpt_epoch_5.pth" --groups=run.yaml --model=mFormerV1
+status 1
+err 'mFormerV1: no such model'
+run inspect "$files/ckpt_epoch_5.pth" --model=linnaeus/mFormerV1
+status 2
+
 # By way of other types.
 run convert "$files/ckpt_epoch_5.pth" config.yaml --to linnaeus/config
 status 0

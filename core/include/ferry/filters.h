@@ -15,7 +15,8 @@
  *	frozen:		{type: name, patterns: [embed]}
  *
  * doc/filters.md has the types of filters and what each means.  Keys may be
- * written in lower or upper case.
+ * written in lower or upper case.  A run's config with such sections is read
+ * as one, and so are the parameter_groups of a model's handling file.
  *
  * Thread: filters and reports are read-only once made.
  */
@@ -39,6 +40,13 @@ struct ferry_filters;
 FERRY_API int ferry_filters_load(struct ferry_filters **out, const char *path,
 				 struct ferry_findings *notes,
 				 struct ferry_error *err);
+/*
+ * Take the stages of a model's handling file (its parameter_groups), in the
+ * place of the file's own.  MALFORMED when it has none.
+ */
+FERRY_API int ferry_filters_take_stages(struct ferry_filters *f,
+					const char *path,
+					struct ferry_error *err);
 FERRY_API void ferry_filters_free(struct ferry_filters *f);
 
 /* Parameters by their number in the schema that was asked about. */
@@ -51,7 +59,8 @@ struct ferry_filter_list {
 struct ferry_filter_group {
 	const char *name;
 	struct ferry_filter_list members;
-	/* As the file has them, or the defaults: 1.0, "adamw", 0.05. */
+	/* As the file has them, or the defaults: 1.0, "adamw", 0.05; NULL of a
+	 * handling file's. */
 	const char *lr_multiplier, *optimizer, *weight_decay;
 };
 
