@@ -4,6 +4,7 @@
  *	discover.c   sources to entries
  *	survey.c     an entry read by index: what it is, where it goes
  *	make.c       an entry's outputs made aside
+ *	contents.c   what is in them, for the record
  *	settle.c     outputs moved to their names, with their sidecars
  *	pool.c       processes that do so for many
  *	journal.c    what is told of it
@@ -132,6 +133,13 @@ struct ferry__worker {
 
 void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 		 struct ferry__made *out);
+/* The files that were made aside, in the sidecar: sizes and digests, and those
+ * of the tensors of the main one, which begins with `base`; `format` NULL: it
+ * has none. */
+int ferry__tell_outputs(const struct ferry__worker *w,
+			const struct ferry__made *made, const char *base,
+			const char *format, bool directory,
+			struct ferry_error *err);
 /* Sync, rename and record; entries get their states. */
 void ferry__settle(struct ferry__worker *w, struct ferry__made *made,
 		   size_t n);

@@ -20,8 +20,13 @@
 
 void ferry__digest_init(struct ferry__digest *d, enum ferry_digest_kind kind)
 {
-	*d = (struct ferry__digest){ .kind = kind };
-	if (kind != FERRY_DIGEST_SHA256)
+	d->kind = kind;
+	d->own = kind == FERRY_DIGEST_SHA256 && ferry__sha256_works();
+	d->crc = 0;
+	d->context = NULL;
+	if (d->own)
+		ferry__sha256_init(&d->sha);
+	if (d->own || kind != FERRY_DIGEST_SHA256)
 		return;
 	d->context = EVP_MD_CTX_new();
 	if (d->context && !EVP_DigestInit_ex(d->context, EVP_sha256(), NULL))
@@ -38,28 +43,48 @@ void ferry__digest_add(struct ferry__digest *d, const void *data, size_t n)
 {
 	if (d->kind == FERRY_DIGEST_CRC32)
 		d->crc = ferry_crc32(d->crc, data, n);
+	else if (d->own)
+		ferry__sha256_add(&d->sha, data, n);
 	else if (d->context && !EVP_DigestUpdate(d->context, data, n))
 		ferry__digest_drop(d);
+}
+
+void ferry__digest_add_both(struct ferry__digest *a, struct ferry__digest *b,
+			    const void *data, size_t n)
+{
+	if (a->own && b->own) {
+		ferry__sha256_add_both(&a->sha, &b->sha, data, n);
+		return;
+	}
+	ferry__digest_add(a, data, n);
+	ferry__digest_add(b, data, n);
 }
 
 int ferry__digest_end(struct ferry__digest *d, char out[FERRY__DIGEST_TEXT],
 		      struct ferry_error *err)
 {
+	static const char hex[] = "0123456789abcdef";
 	unsigned char sum[EVP_MAX_MD_SIZE];
-	bool good;
+	bool good = d->own;
 
 	if (d->kind == FERRY_DIGEST_CRC32) {
 		snprintf(out, FERRY__DIGEST_TEXT, "crc32:%08x",
 			 (unsigned)d->crc);
 		return 0;
 	}
-	good = d->context && EVP_DigestFinal_ex(d->context, sum, NULL);
+	if (d->own)
+		ferry__sha256_end(&d->sha, sum);
+	else
+		good = d->context && EVP_DigestFinal_ex(d->context, sum, NULL);
 	ferry__digest_drop(d);
 	if (!good)
 		return ferry_fail_nomem(err, "a digest");
-	memcpy(out, "sha256:", 8);
-	for (size_t i = 0; i < 32; i++)
-		snprintf(out + 7 + 2 * i, 3, "%02x", sum[i]);
+	memcpy(out, "sha256:", 7);
+	for (size_t i = 0; i < 32; i++) {
+		out[7 + 2 * i] = hex[sum[i] >> 4];
+		out[8 + 2 * i] = hex[sum[i] & 15];
+	}
+	out[71] = '\0';
 	return 0;
 }
 

@@ -12,17 +12,24 @@
 
 #include <ferry/migrate.h>
 
+#include "core/batch/sha256.h"
+
 #define FERRY__DIGEST_TEXT 72
 
 struct ferry__digest {
 	enum ferry_digest_kind kind;
+	bool own;		/* SHA-256 is that of `sha` */
 	uint32_t crc;
-	void *context;		/* NULL: of CRC-32, or it could not be made */
+	struct ferry__sha256 sha;
+	void *context;		/* else OpenSSL's; NULL: could not be made */
 };
 
 /* A failure shows at the end. */
 void ferry__digest_init(struct ferry__digest *d, enum ferry_digest_kind kind);
 void ferry__digest_add(struct ferry__digest *d, const void *data, size_t n);
+/* To two digests of one kind, in hardly the time of one. */
+void ferry__digest_add_both(struct ferry__digest *a, struct ferry__digest *b,
+			    const void *data, size_t n);
 /* Ends the digest; after this it holds nothing. */
 int ferry__digest_end(struct ferry__digest *d, char out[FERRY__DIGEST_TEXT],
 		      struct ferry_error *err);

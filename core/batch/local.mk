@@ -1,5 +1,6 @@
 core_libferry_la_SOURCES += \
 	core/batch/batch.h \
+	core/batch/contents.c \
 	core/batch/digest.c \
 	core/batch/digest.h \
 	core/batch/discover.c \
@@ -19,15 +20,30 @@ core_libferry_la_SOURCES += \
 	core/batch/record.c \
 	core/batch/record.h \
 	core/batch/settle.c \
+	core/batch/sha256.c \
+	core/batch/sha256.h \
 	core/batch/shard.c \
+	core/batch/span.c \
+	core/batch/span.h \
 	core/batch/status.c \
 	core/batch/survey.c \
 	core/batch/work.c \
 	core/batch/worker.c \
 	$(NULL)
 
-UNIT_TESTS += tests/unit/test_batch
+UNIT_TESTS += tests/unit/test_batch tests/unit/test_digest
 
 tests_unit_test_batch_SOURCES = tests/unit/test_batch.c
 tests_unit_test_batch_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_batch_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_digest_SOURCES = \
+	core/batch/digest.c \
+	core/batch/sha256.c \
+	core/batch/span.c \
+	tests/unit/test_digest.c \
+	$(NULL)
+tests_unit_test_digest_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) \
+	$(OPENSSL_CFLAGS)
+tests_unit_test_digest_LDADD = core/libferry.la $(CRITERION_LIBS) \
+	$(OPENSSL_LIBS) -lpthread

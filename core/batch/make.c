@@ -16,11 +16,9 @@
 
 #include <ferry/sys/buffer.h>
 #include <ferry/sys/sink.h>
-#include <ferry/tensor.h>
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
-#include "core/io/directory.h"
 #include "core/registry/registry.h"
 
 #define SPARE ((uint64_t)1 << 20)	/* bytes for sidecars and journals */
@@ -61,141 +59,6 @@ static void note_full(const struct ferry_error *err, bool *full)
 	     strcasestr(err->text, "no space left") ||
 	     strstr(err->text, strerror(EDQUOT))))
 		*full = true;
-}
-
-/* ---- digests ------------------------------------------------------------- */
-
-static json_t *shape_of(const struct ferry_tensor *t)
-{
-	json_t *shape = json_array();
-
-	for (unsigned i = 0; i < t->ndim; i++)
-		json_array_append_new(shape,
-				      json_integer((json_int_t)t->shape[i]));
-	return shape;
-}
-
-static int tell_tensor(const struct ferry__worker *w,
-		       const struct ferry_place *place, json_t *out,
-		       struct ferry_error *err)
-{
-	const struct ferry_tensor *t = place->value->u.tensor;
-	char digest[FERRY__DIGEST_TEXT], name[1100];
-	json_t *row;
-	int rc;
-
-	if (place->value->kind != FERRY_TENSOR || t->flags & FERRY_META)
-		return 0;
-	rc = ferry__digest_tensor(w->m->o.digest, t, w->cancel, digest, err);
-	if (rc)
-		return rc;
-	row = json_pack("{ss so ss}", "dtype", ferry_dtype_name(t->dtype),
-			"shape", shape_of(t), "digest", digest);
-	if (!json_object_set(out, place->name, row)) {
-		json_decref(row);
-		return 0;
-	}
-	ferry_escape(name, sizeof(name), place->name, strlen(place->name));
-	return json_object_set_new(out, name, row) ?
-	       ferry_fail_nomem(err, "a record") : 0;
-}
-
-static int tell_tensors(const struct ferry__worker *w, const char *path,
-			const char *format, json_t *sidecar,
-			struct ferry_error *err)
-{
-	struct ferry_open_options how = { .format = format };
-	json_t *out = json_object();
-	struct ferry_document *doc;
-	struct ferry_places places;
-	int rc = ferry_open(w->m->s, path, &how, &doc, err);
-
-	if (!rc) {
-		rc = ferry_places_init(&places, doc, err);
-		for (size_t i = 0; !rc && i < places.n; i++)
-			rc = tell_tensor(w, &places.items[i], out, err);
-		if (!rc)
-			ferry_places_release(&places);
-		ferry_document_free(doc);
-	}
-	if (!rc && json_object_size(out))
-		json_object_set(sidecar, "tensors", out);
-	json_decref(out);
-	return rc;
-}
-
-static int tell_file(const struct ferry__worker *w, const char *aside,
-		     const char *name, json_t *list, uint64_t *nbytes,
-		     struct ferry_error *err)
-{
-	char digest[FERRY__DIGEST_TEXT], ends[FERRY__DIGEST_TEXT];
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	struct stat st = { .st_size = 0 };
-	int fd, rc;
-
-	ferry_buffer_printf(&path, "%s/%s", aside, name);
-	if (path.failed)
-		return ferry_fail_nomem(err, "a file name");
-	rc = ferry__digest_file(w->m->o.digest, path.data, w->cancel, digest,
-				err);
-	fd = rc ? -1 : open(path.data, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && !fstat(fd, &st))
-		rc = ferry__digest_ends(fd, path.data, (uint64_t)st.st_size,
-					ends, err);
-	else if (!rc)
-		rc = ferry_fail_errno(err, errno, "%s: can't look at it",
-				      path.data);
-	if (fd >= 0)
-		close(fd);
-	ferry_buffer_release(&path);
-	if (rc)
-		return rc;
-	*nbytes += (uint64_t)st.st_size;
-	return json_array_append_new(list, json_pack(
-		"{so sI ss ss}", "name", ferry__record_name(name), "nbytes",
-		(json_int_t)st.st_size, "digest", digest, "ends", ends)) ?
-	       ferry_fail_nomem(err, "a record") : 0;
-}
-
-/* The main file, whose name begins with that of the output. */
-static const char *main_of(const struct ferry_directory *d, const char *base)
-{
-	const char *found = NULL;
-
-	for (size_t i = 0; i < d->n; i++)
-		if (!strncmp(d->names[i], base, strlen(base)) &&
-		    (!found || strlen(d->names[i]) < strlen(found)))
-			found = d->names[i];
-	return found;
-}
-
-static int tell_outputs(const struct ferry__worker *w,
-			const struct ferry__made *made, const char *base,
-			const char *format, bool directory,
-			struct ferry_error *err)
-{
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	json_t *list = json_array();
-	uint64_t *nbytes = &made->entry->item.bytes_out;
-	const char *main;
-	struct ferry_directory d;
-	int rc = ferry_directory_list(&d, made->aside, NULL, err);
-
-	*nbytes = 0;
-	json_object_set_new(made->sidecar, "output", list);
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < d.n && !rc; i++)
-		rc = tell_file(w, made->aside, d.names[i], list, nbytes, err);
-	main = directory ? base : main_of(&d, base);
-	if (!rc && main && format) {
-		ferry_buffer_printf(&path, "%s/%s", made->aside, main);
-		rc = path.failed ? ferry_fail_nomem(err, "a file name") :
-		     tell_tensors(w, path.data, format, made->sidecar, err);
-	}
-	ferry_buffer_release(&path);
-	ferry_directory_release(&d);
-	return rc;
 }
 
 /* ---- converting ---------------------------------------------------------- */
@@ -270,7 +133,7 @@ static int convert(struct ferry__worker *w, struct ferry__made *made,
 	}
 	ferry_plan_free(p);
 	if (!rc)
-		rc = tell_outputs(w, made, base, made->entry->item.to_format,
+		rc = ferry__tell_outputs(w, made, base, made->entry->item.to_format,
 				  directory, err);
 	ferry_buffer_release(&refused);
 	ferry_buffer_release(&path);
@@ -316,7 +179,7 @@ static int copy(struct ferry__worker *w, struct ferry__made *made,
 	if (!rc)
 		rc = copy_bytes(w, src, path.data, err);
 	if (!rc)
-		rc = tell_outputs(w, made, base, NULL, false, err);
+		rc = ferry__tell_outputs(w, made, base, NULL, false, err);
 	ferry_source_unref(src);
 	ferry_buffer_release(&path);
 	return rc;
