@@ -12,6 +12,7 @@
 #include "cli/json_out.h"
 #include "cli/losses.h"
 #include "cli/memory.h"
+#include "cli/operand.h"
 #include "cli/outlet.h"
 #include "cli/outline.h"
 #include "cli/progress.h"
@@ -110,6 +111,8 @@ static int plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out)
 	status = cli_failed_by(c, is_about(&err, j->job.output) ? NULL :
 			       j->job.inputs[0], &err, j->job.found);
 	hint_at_mixup(c, &j->job);
+	if (err.code == FERRY_NOTFOUND)
+		cli_hint_operand(c, &j->job);
 	return status;
 }
 

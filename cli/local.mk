@@ -46,6 +46,8 @@ cli_ferry_SOURCES = \
 	cli/migrate_report.c \
 	cli/migrate_report.h \
 	cli/models.c \
+	cli/operand.c \
+	cli/operand.h \
 	cli/outlet.c \
 	cli/outlet.h \
 	cli/outline.c \

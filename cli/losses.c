@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/memory.h"
+#include "cli/operand.h"
 #include "cli/report.h"
 #include "cli/text.h"
 
@@ -124,7 +125,8 @@ void cli_print_losses(const struct cli *c, const char *path,
 			fprintf(stderr, " (--allow-loss=%s)", f->code);
 		fputc('\n', stderr);
 	}
-	print_hints(c, job, all);
+	if (!cli_hint_operand(c, job))
+		print_hints(c, job, all);
 }
 
 static bool is_met(const struct ferry_findings *all, const char *kind)

@@ -273,10 +273,26 @@ static void name_chain(const struct route *r, const struct ferry_known *way,
 	ferry_buffer_printf(out, "%s%s", out->n ? " > " : "", way->name);
 }
 
+/* What to do about two ways to a node: the types before it tell them apart,
+ * unless both ways come from the input. */
+static void name_ways(const struct route *r, const struct node *node, char *out,
+		      size_t cap)
+{
+	if (node->from == node->tied_from)
+		snprintf(out, cap, "go by way of an intermediate type, one "
+			 "conversion at a time");
+	else
+		snprintf(out, cap, "choose with --to %s or --to %s, and "
+			 "convert on from there",
+			 r->nodes[node->from].type->name,
+			 r->nodes[node->tied_from].type->name);
+}
+
 static int check_tie(struct route *r)
 {
 	struct ferry_buffer a = FERRY_BUFFER_INIT, b = FERRY_BUFFER_INIT;
 	const struct node *node;
+	char ways[200];
 	int rc = 0;
 
 	for (size_t at = r->target; at != r->start && !rc;
@@ -286,12 +302,12 @@ static int check_tie(struct route *r)
 			continue;
 		name_chain(r, node->way, node->from, &a);
 		name_chain(r, node->tied, node->tied_from, &b);
+		name_ways(r, node, ways, sizeof(ways));
 		rc = ferry_fail(r->err, FERRY_AMBIGUOUS, "plan",
 				FERRY_NO_OFFSET, "two chains lead to '%s' and "
-				"are equally good: %.200s; and %.200s: go by "
-				"way of an intermediate type, one conversion "
-				"at a time", node->type->name,
-				a.data ? a.data : "", b.data ? b.data : "");
+				"are equally good: %.200s; and %.200s: %s",
+				node->type->name, a.data ? a.data : "",
+				b.data ? b.data : "", ways);
 	}
 	ferry_buffer_release(&a);
 	ferry_buffer_release(&b);

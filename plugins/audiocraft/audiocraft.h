@@ -167,7 +167,8 @@ CONVERSION(run_reference);
 CONVERSION(run_wrap);
 CONVERSION(run_training_state);
 CONVERSION(run_export_state);
-CONVERSION(run_state_export);
+CONVERSION(run_state_export_lm);
+CONVERSION(run_state_export_compression);
 CONVERSION(run_edit_training);
 CONVERSION(run_edit_export);
 CONVERSION(run_upgrade_training);
@@ -179,6 +180,10 @@ LOSSES(training_state_losses);
 LOSSES(export_state_losses);
 LOSSES(reference_losses);
 
+/* UNSUPPORTED, with what to convert to, where a run is known to train something
+ * else than is wanted. */
+int require_family(enum family family, enum family wanted,
+		   struct ferry_error *err);
 /* Whether to do what exporters of 0.0.x did, as later legacy ones do. */
 int is_legacy(const struct ferry_conversion_args *args, bool *out,
 	      struct ferry_error *err);

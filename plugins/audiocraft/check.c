@@ -133,10 +133,45 @@ static int compare_states(struct checking *c, struct ferry_value *best,
 	if (!rc && missing)
 		rc = NOTE(c, "missing", "best_state.model", "%" PRIu32 " of %"
 			  PRIu32 " names in model are not in best_state.model: "
-			  "a run that continues from it gives them fresh "
-			  "values; loaders for inference refuse it", missing,
+			  "a run that continues from it without FSDP gives "
+			  "them fresh values; with FSDP it fails, and loaders "
+			  "for inference refuse it", missing,
 			  model->u.dict.n);
 	return rc;
+}
+
+/* FSDP's own: flattened parameters, and names below its wrappers. */
+static bool is_of_fsdp(const struct ferry_value *key)
+{
+	return key->kind != FERRY_STRING ||
+	       memmem(key->u.s.data, key->u.s.nbytes, "_flat_param", 11) ||
+	       memmem(key->u.s.data, key->u.s.nbytes, "_fsdp", 5);
+}
+
+/* In a sharded run shapes are of shards, and only what is whole is in the model
+ * of a rank: so what is there must be in the best state, which a run with FSDP
+ * loads strictly. */
+static int compare_sharded(struct checking *c, struct ferry_value *best,
+			   struct ferry_value *model)
+{
+	const struct ferry_value *key;
+	uint32_t missing = 0, common = 0;
+
+	for (uint32_t i = 0; i < model->u.dict.n; i++) {
+		key = model->u.dict.pairs[i].key;
+		if (is_of_fsdp(key))
+			continue;
+		if (ferry_dict_find(best, key))
+			common++;
+		else
+			missing++;
+	}
+	return !missing || !common ? 0 :
+	       VIOLATION(c, "missing", "fsdp_best_state.model", "%" PRIu32
+			 " of %" PRIu32 " names in model are not in "
+			 "fsdp_best_state.model: a run with FSDP loads it "
+			 "strictly and fails; one without gives them fresh "
+			 "values", missing, missing + common);
 }
 
 /* ---- configurations ---------------------------------------------------------------- */
@@ -304,6 +339,31 @@ static int check_training_config(struct checking *c, struct ferry_value *plain)
 	return 0;
 }
 
+/* Parts of a shard may be objects of FSDP. */
+static int check_model(struct checking *c)
+{
+	struct ferry_value *model = part(c->root, "model");
+
+	if (!model)
+		return 0;
+	if (!ferry_value_items(model))
+		return VIOLATION(c, "no-model", "model", "model is of kind "
+				 "%s: a run that resumes takes names and "
+				 "tensors from it", ferry_kind_name(model->kind));
+	return is_truthy(part(c->root, "fsdp_best_state")) ? 0 :
+	       check_tensors(c, model, "model");
+}
+
+static int check_lm(struct checking *c, struct ferry_value *plain,
+		    struct ferry_value *best, bool fsdp)
+{
+	const char *path = fsdp ? "fsdp_best_state.model" : "best_state.model";
+	int rc = check_lm_tensors(plain, best, path, c->out, c->err);
+
+	return rc || !fsdp ? rc :
+	       check_lm_conditioners(plain, best, path, c->out, c->err);
+}
+
 static int compare_models(struct checking *c, struct ferry_value *plain)
 {
 	struct ferry_value *best = best_model(c->root);
@@ -314,14 +374,12 @@ static int compare_models(struct checking *c, struct ferry_value *plain)
 
 	if (!items || !items->u.dict.n)
 		return 0;
-	if (model && model->u.dict.n && !fsdp &&
-	    !part(c->root, "condition_provider"))
-		rc = compare_states(c, items, model);
+	if (model && model->u.dict.n && !part(c->root, "condition_provider"))
+		rc = fsdp ? compare_sharded(c, items, model) :
+		     compare_states(c, items, model);
 	if (!rc && plain && family_of(c->doc->store, plain, best, NULL) ==
 			    FAMILY_LM)
-		rc = check_lm_tensors(plain, best, fsdp ?
-				      "fsdp_best_state.model" :
-				      "best_state.model", c->out, c->err);
+		rc = check_lm(c, plain, best, fsdp);
 	return rc;
 }
 
@@ -340,6 +398,8 @@ int check_training(struct ferry_document *doc, struct ferry_findings *out,
 			       "no such file");
 	if (!rc)
 		rc = check_states(&c);
+	if (!rc)
+		rc = check_model(&c);
 	if (!rc)
 		rc = check_ema(&c);
 	if (!rc)

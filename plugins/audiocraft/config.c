@@ -147,8 +147,10 @@ int config_value(struct ferry_store *store, const char *text,
 	ferry_escape(shown, sizeof(shown), item.n > 2 ? item.data + 2 : "",
 		     item.n > 2 ? item.n - 2 : 0);
 	ferry_buffer_release(&item);
+	if (rc == FERRY_NOMEM)
+		return ferry_fail_nomem(err, "a value");
 	if (rc)
-		return ferry_fail(err, (enum ferry_code)rc, "audiocraft",
+		return ferry_fail(err, FERRY_MISUSE, "audiocraft",
 				  FERRY_NO_OFFSET, "set-config: the value '%s' "
 				  "is no YAML: %s", shown, why.text);
 	if ((*out)->kind != FERRY_LIST || (*out)->u.list.n != 1)

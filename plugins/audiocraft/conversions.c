@@ -121,11 +121,11 @@ CONVERT(compression_state, "audiocraft-export-compression-to-state-dict",
 	run_export_state, 0);
 CONVERT(state_lm, "audiocraft-state-dict-to-export-lm",
 	"export weights with a configuration as a language model", from_state,
-	"audiocraft/export-lm", version_options, NULL, run_state_export, 0);
+	"audiocraft/export-lm", version_options, NULL, run_state_export_lm, 0);
 CONVERT(state_compression, "audiocraft-state-dict-to-export-compression",
 	"export weights with a configuration as a compression model",
 	from_state, "audiocraft/export-compression", version_options, NULL,
-	run_state_export, 0);
+	run_state_export_compression, 0);
 CONVERT(edit_training, "audiocraft-training-config",
 	"change the configuration of a solver's checkpoint", from_training,
 	"audiocraft/training", edit_options, NULL, run_edit_training, 0);

@@ -39,6 +39,20 @@ static int set_one(const struct ferry_conversion_args *args,
 					  args->findings, err);
 }
 
+/* A key that is not there was typed wrong, as one that is set would be. */
+static int delete_one(const struct ferry_conversion_args *args,
+		      struct ferry_value *config, const char *key,
+		      struct ferry_error *err)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	int rc = omegaconf_delete(args->store, config, key, &why);
+
+	if (rc == FERRY_NOTFOUND)
+		rc = FERRY_MISUSE;
+	return rc ? ferry_fail(err, rc, why.origin, why.offset, "%s", why.text)
+		  : 0;
+}
+
 static int edit(const struct ferry_conversion_args *args,
 		struct ferry_value *config, struct ferry_error *err)
 {
@@ -53,7 +67,7 @@ static int edit(const struct ferry_conversion_args *args,
 		rc = set_one(args, config, text, force, err);
 	for (size_t i = 0; !rc && (text = ferry_option_nth(
 				   args->options, "delete-config", i)); i++)
-		rc = omegaconf_delete(args->store, config, text, err);
+		rc = delete_one(args, config, text, err);
 	return rc;
 }
 

@@ -249,13 +249,9 @@ static int clean_lm(const struct ferry_conversion_args *args,
 
 /* ---- running ---------------------------------------------------------------------- */
 
-static int check_family(const struct ferry_conversion_args *args,
-			enum family wanted, struct ferry_error *err)
+int require_family(enum family family, enum family wanted,
+		   struct ferry_error *err)
 {
-	struct ferry_value *root = args->inputs[0]->root;
-	enum family family = family_of(args->store, part(root, "xp.cfg"),
-				       best_model(root), NULL);
-
 	if (family == wanted || family == FAMILY_UNKNOWN)
 		return 0;
 	return ferry_fail(err, FERRY_UNSUPPORTED, "audiocraft",
@@ -265,6 +261,15 @@ static int check_family(const struct ferry_conversion_args *args,
 			  "audiocraft/export-lm" :
 			  family == FAMILY_COMPRESSION ? "; convert --to "
 			  "audiocraft/export-compression" : "");
+}
+
+static int check_family(const struct ferry_conversion_args *args,
+			enum family wanted, struct ferry_error *err)
+{
+	struct ferry_value *root = args->inputs[0]->root;
+
+	return require_family(family_of(args->store, part(root, "xp.cfg"),
+					best_model(root), NULL), wanted, err);
 }
 
 /* The wrong kind of run, no configuration. */

@@ -97,7 +97,8 @@ static int check_flat(const struct ferry_value *items, struct ferry_error *err)
 	return 0;
 }
 
-CONVERSION(run_state_export)
+static int state_export(const struct ferry_conversion_args *args,
+			enum family wanted, struct ferry_error *err)
 {
 	struct ferry_value *weights = args->inputs[0]->root, *config;
 	struct ferry_value *items = ferry_value_items(weights);
@@ -115,5 +116,18 @@ CONVERSION(run_state_export)
 				  "names of Hugging Face's EnCodec became "
 				  "AudioCraft's");
 	}
+	if (!rc)
+		rc = require_family(family_of(args->store, config, weights,
+					      NULL), wanted, err);
 	return rc ? rc : build_export(args, weights, config, err);
+}
+
+CONVERSION(run_state_export_lm)
+{
+	return state_export(args, FAMILY_LM, err);
+}
+
+CONVERSION(run_state_export_compression)
+{
+	return state_export(args, FAMILY_COMPRESSION, err);
 }

@@ -165,6 +165,27 @@ run convert "$codec" m.safetensors --to state-dict --set source=other \
 	--overwrite
 status 2
 err 'source=other: give best, model, best-state, fsdp-best-state or ema'
+# Weights become an export of what their configuration trains, and a chain through
+# it is the only one; where nothing tells, both ways are named.
+run convert a.bin lm.safetensors --to state-dict
+status 0
+printf 'solver: musicgen\n' >lm.yaml
+run convert lm.safetensors way.th --to audiocraft/training --with config=lm.yaml
+status 0
+run convert lm.safetensors way.bin --to audiocraft/export-compression \
+	--with config=lm.yaml
+status 3
+err 'the run trains a language model: it is no compression model; convert --to'
+printf 'solver: another\n' >another.yaml
+run convert lm.safetensors some.safetensors --rename '(.*)=>x.$1'
+status 0
+run convert some.safetensors some.th --to audiocraft/training \
+	--with config=another.yaml
+status 3
+err 'two chains lead to'
+err 'choose with --to audiocraft/export-compression or --to audiocraft/export-lm'
+absent way.bin
+absent some.th
 printf 'solver: compression\nsample_rate: 24000\n' >codec.yaml
 run convert "$corpus/hf/encodec.pt" hf.bin \
 	--to audiocraft/export-compression --with config=codec.yaml
@@ -192,10 +213,14 @@ run convert "$lm" e2.th --set-config optim.momentum=0 --set force-add=yes
 status 0
 err 'optim.momentum was not in the configuration: added'
 run convert "$lm" e3.th --delete-config optim.nothing
-status 1
+status 2
 err 'optim.nothing is not in the configuration'
+err 'beside it there is lr, updates_per_epoch, adam'
+run convert a.bin e3.bin --delete-config optim.lr.deep
+status 2
+absent e3.bin
 run convert a.bin e4.bin --set-config 'device=[1'
-status 1
+status 2
 err "set-config: the value '[1' is no YAML"
 run convert a.bin e4.bin --set-config 'device=${optim.lr'
 status 2
@@ -213,6 +238,16 @@ run convert "$lm" tune.th \
 status 0
 run verify tune.th
 err '2 of 24 names in model are not in best_state.model'
+err 'with FSDP it fails, and loaders for inference refuse it'
+
+# Under FSDP nothing is begun anew: the state is loaded strictly.
+run convert "$corpus/fsdp/checkpoint_2.th" strict.th \
+	--drop '^condition_provider\.conditioners\.description\.'
+status 0
+err '2 of 24 names in model are not in fsdp_best_state.model: a run with FSDP'
+run verify strict.th
+status 4
+out 'loads it strictly and fails; one without gives them fresh values'
 
 # Layouts of old.
 run convert "$corpus/old/checkpoint_best.th" up.th --upgrade

@@ -63,6 +63,15 @@ err --map-path
 run convert "$training" no.hw.pt --to caiman/hardware
 status 3
 err 'give it with --with config=FILE'
+# A config where the output should stand.
+for to in '' '--to caiman/hardware'; do
+	run plan "$training" "$config" $to
+	status 3
+	err "hint: $config is a 'caiman/config', and the last operand is the"
+	err "output: ferry plan $training $config OUT --to caiman/hardware"
+	err '--default-name in the place of OUT'
+	no_err 'hint: ferry plan --allow-loss'
+done
 export_to no.hw.pt --set release=1.8.0
 status 1
 err '4 violations: input_val.filterbank_features.stats_path is not known'

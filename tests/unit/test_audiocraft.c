@@ -478,6 +478,54 @@ Test(audiocraft, asks_references_for_a_name_alone)
 	cr_expect_eq(count_code("pretrained"), 1);
 }
 
+static void put_states(struct ferry_value *model)
+{
+	set(doc->root, "fsdp_best_state",
+	    dict_of("model", dict_of("a", tensor(4, 0, 0))));
+	set(doc->root, "model", model);
+}
+
+Test(audiocraft, asks_training_for_a_model_that_is_one)
+{
+	put_states(ferry_int(store, 3));
+	cr_assert_eq(check_training(doc, findings, &err), 0);
+	cr_expect_eq(count_code("no-model"), 1);
+	cr_expect_str_eq(ferry_findings_get(findings, 0)->text,
+			 "model is of kind int: a run that resumes takes "
+			 "names and tensors from it");
+	set(doc->root, "best_state", dict_of("model", dict_of("a", text("x"))));
+	set(doc->root, "fsdp_best_state", ferry_dict(store, 0));
+	set(doc->root, "model", dict_of("a", ferry_int(store, 3)));
+	cr_assert_eq(check_training(doc, findings, &err), 0);
+	cr_expect_eq(count_code("not-a-tensor"), 2);
+}
+
+Test(audiocraft, loads_sharded_states_strictly)
+{
+	struct ferry_value *model = dict_of("a", tensor(2, 0, 0));
+
+	put_states(model);	/* shapes are a shard's */
+	set(model, "b._flat_param", tensor(9, 0, 0));
+	set(model, "_fsdp_wrapped_module.b", tensor(9, 0, 0));
+	cr_assert_eq(check_training(doc, findings, &err), 0);
+	cr_expect_eq(count_code("missing"), 0);
+	set(model, "b", tensor(9, 0, 0));
+	cr_assert_eq(check_training(doc, findings, &err), 0);
+	cr_expect_eq(count_code("missing"), 1);
+	put_states(dict_of("b", tensor(9, 0, 0)));	/* nothing is told */
+	cr_assert_eq(check_training(doc, findings, &err), 0);
+	cr_expect_eq(count_code("missing"), 1);
+	set(doc->root, "xp.cfg", text("solver: musicgen\n"
+				      "conditioners: {wav: {model: t5}}"));
+	cr_assert_eq(check_training(doc, findings, &err), 0);
+	cr_expect_eq(count_code("missing"), 2);
+	set(doc->root, "best_state", ferry_dict_get(doc->root,
+						    "fsdp_best_state"));
+	set(doc->root, "fsdp_best_state", ferry_dict(store, 0));
+	cr_assert_eq(check_training(doc, findings, &err), 0);
+	cr_expect_eq(count_code("missing"), 3);	/* model's, and no more */
+}
+
 Test(audiocraft, asks_training_for_states_and_averages)
 {
 	set(doc->root, "best_state", dict_of("w", tensor(1, 0, 0)));

@@ -1,0 +1,81 @@
+/* An input that stands where the output does. */
+#include "config.h"
+
+#include "cli/operand.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <ferry/abilities.h>
+
+#include "cli/text.h"
+
+/* What a file is, or NULL. */
+static const char *type_of(const struct cli *c, const char *path,
+			   const char *format, const char *type)
+{
+	struct ferry_open_options how = { .format = format };
+	struct ferry_recognised what = { .type = NULL };
+	struct ferry_document *doc;
+
+	if (ferry_open(c->session, path, &how, &doc, NULL))
+		return NULL;
+	if (ferry_recognise(c->session, doc, path, type, &what, NULL))
+		what.type = NULL;
+	ferry_document_free(doc);
+	return what.type ? what.type->name : NULL;
+}
+
+static const struct ferry_role *role_of(const struct ferry_abilities *can,
+					const char *type)
+{
+	const struct ferry_role *role = can->roles + 1;
+
+	while (role->name && (!role->type || strcmp(role->type, type)))
+		role++;
+	return role->name ? role : NULL;
+}
+
+/* What a conversion from `main` that takes `second` makes; NULL: none does. */
+static const char *made_of(const struct cli *c, const struct ferry_job *job,
+			   const char *main, const char *second)
+{
+	const struct ferry_known *row;
+	struct ferry_abilities can;
+
+	for (size_t i = 0; (row = ferry_session_get(
+			    c->session, FERRY_KNOWN_CONVERSIONS, i)); i++) {
+		ferry_known_abilities(row, &can);
+		if (!strcmp(can.roles->type, main) &&
+		    strcmp(can.output, main) && role_of(&can, second) &&
+		    (!job->to || !strcmp(job->to, can.output)))
+			return can.output;
+	}
+	return NULL;
+}
+
+bool cli_hint_operand(const struct cli *c, const struct ferry_job *job)
+{
+	const char *main, *second, *made;
+
+	if (!job->output || job->average)
+		return false;
+	second = type_of(c, job->output, NULL, NULL);
+	main = second ? type_of(c, job->inputs[0], job->from_format,
+				job->from) : NULL;
+	made = main ? made_of(c, job, main, second) : NULL;
+	if (!made)
+		return false;
+	fputs("hint: ", stderr);
+	cli_puts(stderr, job->output);
+	fprintf(stderr, " is a '%s', and the last operand is the output: "
+		"ferry %s ", second, c->verb->name);
+	for (size_t i = 0; i < job->n_inputs; i++) {
+		cli_puts(stderr, job->inputs[i]);
+		fputc(' ', stderr);
+	}
+	cli_puts(stderr, job->output);
+	fprintf(stderr, " OUT --to %s takes it as an input; --default-name in "
+		"the place of OUT names the output\n", made);
+	return true;
+}
