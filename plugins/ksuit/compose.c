@@ -204,8 +204,8 @@ static int check_one_tag(const struct run_files *files, struct ferry_error *err)
 					  FERRY_NO_OFFSET, "the run has models "
 					  "of several tags or stages (%.100s, "
 					  "%.100s, ...): choose with --set "
-					  "tag=TAG and stage=NAME", a->path,
-					  b->path);
+					  "tag=TAG, stage=NAME and run=NAME",
+					  a->path, b->path);
 		if (!slice_is(a->name.ema, b->name.ema))
 			return ferry_fail(err, FERRY_MISUSE, ORIGIN,
 					  FERRY_NO_OFFSET, "the run has "

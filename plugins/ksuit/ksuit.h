@@ -257,7 +257,12 @@ struct choice {
 		  "U200 or S800: the first such" }, \
 	{ .name = "model", .help = "the model, and what is in it" }, \
 	{ .name = "stage", .help = "the stage's directory" }, \
-	{ .name = "run", .help = "the run's directory, of several" }
+	{ .name = "run", .help = "the run's directory, of several" }, \
+	{ .name = "loader", \
+	  .help = "resume or previous-run: the files that such an " \
+		  "initializer reads, and no other" }, \
+	{ .name = "info", \
+	  .help = "the model_info of that initializer, such as ema=0.99" }
 
 /* NOTFOUND says which tags there are. */
 int choice_make(struct choice *out, const struct ferry_options *options,
@@ -265,6 +270,31 @@ int choice_make(struct choice *out, const struct ferry_options *options,
 bool choice_takes(const struct choice *c, const char *path);
 /* What stands before "checkpoints/"; false when the path is no file of a run. */
 bool stage_of(const char *path, struct slice *out);
+
+/* ---- resolver.c: what noether's initializers would read ------------------------ */
+
+struct loader {
+	bool resumes;		/* ResumeInitializer, or PreviousRun... */
+	const char *run, *stage;
+	const char *model;	/* NULL: the only one */
+	const char *info;	/* model_info, or NULL */
+	const char *tag;	/* NULL: latest, of one that resumes */
+};
+
+/* What "loader" (which is given), "tag" and the others ask for. */
+int loader_asked(const struct ferry_options *options, struct loader *out,
+		 struct ferry_error *err);
+/* Sets taken[] of the files that it reads; NOTFOUND names one that it would
+ * miss.  notes may be NULL. */
+int loader_files(struct ferry_store *store, const struct loader *loader,
+		 const char *const *names, size_t n, bool *taken,
+		 struct ferry_findings *notes, struct ferry_error *err);
+
+/* By either: n flags, in the store. */
+int files_chosen(struct ferry_store *store,
+		 const struct ferry_options *options, const char *const *names,
+		 size_t n, bool **out, struct ferry_findings *notes,
+		 struct ferry_error *err);
 
 /* One file of a run's document. */
 struct run_file {

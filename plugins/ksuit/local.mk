@@ -24,6 +24,7 @@ ksuit_sources = \
 	plugins/ksuit/plain.c \
 	plugins/ksuit/plugin.c \
 	plugins/ksuit/previous.c \
+	plugins/ksuit/resolver.c \
 	plugins/ksuit/run_edit.c \
 	plugins/ksuit/run_files.c \
 	plugins/ksuit/run_format.c \

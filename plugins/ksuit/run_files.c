@@ -173,6 +173,31 @@ int choice_make(struct choice *out, const struct ferry_options *options,
 	return found ? 0 : no_such(out, tag, names, n, err);
 }
 
+int files_chosen(struct ferry_store *store,
+		 const struct ferry_options *options, const char *const *names,
+		 size_t n, bool **out, struct ferry_findings *notes,
+		 struct ferry_error *err)
+{
+	bool *taken = ferry_store_array(store, n + 1, sizeof(*taken));
+	struct choice choice;
+	struct loader loader;
+	int rc;
+
+	*out = taken;
+	if (!taken)
+		return ferry_fail_nomem(err, "a run");
+	memset(taken, 0, (n + 1) * sizeof(*taken));
+	if (ferry_option(options, "loader")) {
+		rc = loader_asked(options, &loader, err);
+		return rc ? rc : loader_files(store, &loader, names, n, taken,
+					      notes, err);
+	}
+	rc = choice_make(&choice, options, names, n, err);
+	for (size_t i = 0; i < n && !rc; i++)
+		taken[i] = choice_takes(&choice, names[i]);
+	return rc;
+}
+
 /* ---- a document's files -------------------------------------------------------------- */
 
 char *run_path(struct ferry_store *store, struct slice stage, const char *file)
@@ -288,7 +313,7 @@ int run_files_choose(struct ferry_store *store, struct run_files *files,
 		     struct ferry_error *err)
 {
 	const char **names = ferry_store_array(store, files->n, sizeof(*names));
-	struct choice choice;
+	bool *taken;
 	size_t n = 0;
 	int rc;
 
@@ -296,11 +321,11 @@ int run_files_choose(struct ferry_store *store, struct run_files *files,
 		return ferry_fail_nomem(err, "a run");
 	for (size_t i = 0; i < files->n; i++)
 		names[i] = files->items[i].path;
-	rc = choice_make(&choice, options, names, files->n, err);
+	rc = files_chosen(store, options, names, files->n, &taken, NULL, err);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < files->n; i++)
-		if (choice_takes(&choice, files->items[i].path))
+		if (taken[i])
 			files->items[n++] = files->items[i];
 	files->n = n;
 	return 0;

@@ -40,8 +40,9 @@ static int read_run(const struct ferry_input *in, struct ferry_document *doc,
 		    struct ferry_error *err)
 {
 	struct run_files files = { .n = 0 };
-	struct choice choice;
-	int rc = choice_make(&choice, in->options, in->names, in->n_names, err);
+	bool *taken;
+	int rc = files_chosen(doc->store, in->options, in->names, in->n_names,
+			      &taken, doc->findings, err);
 
 	if (rc)
 		return rc;
@@ -50,7 +51,7 @@ static int read_run(const struct ferry_input *in, struct ferry_document *doc,
 	if (!files.items)
 		return ferry_fail_nomem(err, "a run");
 	for (size_t i = 0; i < in->n_names && !rc; i++)
-		if (choice_takes(&choice, in->names[i]))
+		if (taken[i])
 			rc = read_file(in, in->names[i], doc,
 				       &files.items[files.n++], err);
 	return rc ? rc : run_make(doc->store, &files, &doc->root, err);

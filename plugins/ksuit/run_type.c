@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define ROW_MOST 300		/* bytes of a line of a description */
+#define STAGES_SHOWN 8		/* of which it is told whether they resume */
 
 static int recognise(struct ferry_document *doc, const char *file_name,
 		     struct ferry_match *out)
@@ -87,6 +88,104 @@ static int describe_file(struct ferry_document *doc, struct ferry_value *out,
 	return rc;
 }
 
+/* The ids in the files, where they are several. */
+static int describe_runs(struct ferry_document *doc, struct ferry_value *out,
+			 const struct run_files *files)
+{
+	struct ferry_map seen = FERRY_MAP_INIT;
+	struct ferry_buffer row = FERRY_BUFFER_INIT;
+	struct ferry_value *made = NULL;
+	struct slice id;
+	char shown[100];
+	int rc = 0;
+
+	for (size_t i = 0; i < files->n && !rc && row.n < ROW_MOST; i++) {
+		id = text_of(field(files->items[i].root, "run_id"));
+		if (!id.n || ferry_map_get(&seen, id.p, id.n, NULL))
+			continue;
+		ferry_buffer_printf(&row, "%s%s", row.n ? ", " : "",
+				    ferry_escape(shown, sizeof(shown), id.p,
+						 id.n));
+		rc = ferry_map_put(&seen, id.p, id.n, 1);
+	}
+	if (!rc && row.n && !row.failed)
+		made = ferry_string(doc->store, row.data, row.n);
+	if (made)
+		rc = ferry_dict_set_str(doc->store, out, "runs", made);
+	ferry_map_release(&seen);
+	ferry_buffer_release(&row);
+	return rc;
+}
+
+/* What a run that resumes takes, or lacks. */
+static void say_resumes(struct ferry_store *store, const struct run_file *files,
+			size_t n, struct ferry_buffer *b)
+{
+	const char **names = ferry_store_array(store, n, sizeof(*names));
+	bool *taken = ferry_store_array(store, n, sizeof(*taken));
+	const struct loader resume = { .resumes = true };
+	struct ferry_error err = FERRY_ERROR_INIT;
+	size_t models = 0, optimizers = 0, averages = 0;
+
+	if (!names || !taken)
+		return;
+	for (size_t i = 0; i < n; i++)
+		names[i] = files[i].path;
+	memset(taken, 0, n * sizeof(*taken));
+	if (loader_files(store, &resume, names, n, taken, NULL, &err)) {
+		ferry_buffer_printf(b, "no: %s", err.text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		models += taken[i] && files[i].name.part == PART_MODEL &&
+			  !files[i].name.ema.n;
+		averages += taken[i] && files[i].name.ema.n;
+		optimizers += taken[i] && files[i].name.part == PART_OPTIM;
+	}
+	ferry_buffer_printf(b, "from latest: models %zu, optimizers %zu, "
+			    "averages %zu, and a trainer", models, optimizers,
+			    averages);
+}
+
+static int describe_stage(struct ferry_document *doc, struct ferry_value *out,
+			  const struct run_file *files, size_t n)
+{
+	struct ferry_buffer key = FERRY_BUFFER_INIT, row = FERRY_BUFFER_INIT;
+	struct ferry_value *made = NULL;
+	char stage[100];
+	int rc = FERRY_NOMEM;
+
+	ferry_escape(stage, sizeof(stage), files->stage.p, files->stage.n);
+	ferry_buffer_printf(&key, "resume%s%s", *stage ? " " : "", stage);
+	say_resumes(doc->store, files, n, &row);
+	if (row.n && !row.failed)
+		made = ferry_string(doc->store, row.data, row.n);
+	if (made && !key.failed)
+		rc = ferry_dict_set_str(doc->store, out, key.data, made);
+	ferry_buffer_release(&key);
+	ferry_buffer_release(&row);
+	return rc;
+}
+
+/* Files lie stage by stage. */
+static int describe_stages(struct ferry_document *doc, struct ferry_value *out,
+			   const struct run_files *files)
+{
+	size_t n, shown = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < files->n && !rc && shown < STAGES_SHOWN;
+	     i += n) {
+		for (n = 1; i + n < files->n; n++)
+			if (!slice_is(files->items[i].stage,
+				      files->items[i + n].stage))
+				break;
+		rc = describe_stage(doc, out, &files->items[i], n);
+		shown++;
+	}
+	return rc;
+}
+
 static int describe(struct ferry_document *doc, struct ferry_value *out,
 		    struct ferry_error *err)
 {
@@ -98,12 +197,16 @@ static int describe(struct ferry_document *doc, struct ferry_value *out,
 		return rc;
 	if (id && id->kind == FERRY_STRING)
 		rc = ferry_dict_set_str(doc->store, out, "run", id);
+	else
+		rc = describe_runs(doc, out, &files);
 	if (!rc)
 		rc = ferry_dict_set_str(doc->store, out, "stages", ferry_uint(
 			doc->store, ferry_dict_get(doc->root,
 						   "stages")->u.dict.n));
 	for (size_t i = 0; i < files.n && !rc; i++)
 		rc = describe_file(doc, out, &files.items[i]);
+	if (!rc)
+		rc = describe_stages(doc, out, &files);
 	return rc ? ferry_fail_nomem(err, "a description") : 0;
 }
 
@@ -150,7 +253,8 @@ static int check_resume(const struct run_files *files,
 		if (!slice_is(files->items[i].name.tag, slice_of("latest")))
 			continue;
 		trainer |= files->items[i].name.part == PART_TRAINER;
-		if (files->items[i].name.part == PART_MODEL)
+		if (files->items[i].name.part == PART_MODEL &&
+		    !files->items[i].name.ema.n)
 			model = &files->items[i];
 	}
 	if (!model || trainer)

@@ -194,6 +194,79 @@ run convert "$run_dir" s.safetensors --to state-dict --set tag=latest --set ema=
 status 0
 err "'ema' is left behind"
 
+# ---- what noether's loaders would read -----------------------------------------------
+
+run inspect --json "$run_dir"
+json_is 'facts/resume train' 'from latest: models 2, optimizers 2, averages 2, and a trainer'
+json_is 'facts/resume finetune' "no: a ResumeInitializer reads 'head_cp=latest_model.th', and there is none: choose another tag or model"
+run convert "$run_dir" resumed/ --set loader=resume --set stage=train
+status 0
+[ "$(find resumed -type f | wc -l)" -eq 7 ] || fail 'not seven files'
+run convert "$run_dir" no/ --set loader=resume
+status 2
+err 'the run has several stages, and a loader reads of one: choose with --set stage=NAME or run=NAME'
+run convert "$run_dir" no/ --set loader=resume --set stage=train --set tag=U100
+status 1
+err "a ResumeInitializer reads 'autoencoder_cp=E5_U100_S400_trainer.th', and there is none"
+cp -r "$run_dir" trained
+cp trained/train/checkpoints/autoencoder_cp=latest_trainer.th \
+	trained/train/checkpoints/autoencoder_cp=E5_U100_S400_trainer.th
+run convert trained resumed5/ --set loader=resume --set stage=train --set tag=U100
+status 0
+no_err "noether's command line"
+no_err "no trainer's file"
+present resumed5/train/checkpoints/autoencoder.encoder_cp=E5_U100_S400_model.th \
+	resumed5/train/checkpoints/autoencoder_cp=E5_U100_S400_trainer.th \
+	resumed5/train/checkpoints/autoencoder.encoder_cp=latest_ema=0.99_model.th
+[ "$(find resumed5 -type f | wc -l)" -eq 5 ] || fail 'not five files'
+run plan trained x/ --set loader=resume --set stage=train --set tag=E5_U100_S400
+status 0
+err "noether's command line takes a tag that begins with E, U or S for a number"
+run convert "$run_dir" no/ --set loader=previous-run --set stage=train
+status 2
+err 'a PreviousRunInitializer is told the tag: give it with --set tag=TAG'
+run convert "$run_dir" previous/ --set loader=previous-run --set stage=train --set tag=latest
+status 0
+[ "$(find previous -type f | wc -l)" -eq 2 ] || fail 'not two models alone'
+run convert "$run_dir" no/ --set loader=previous-run --set stage=train --set tag=E5_U100
+status 2
+err "tag 'E5_U100' has two of epoch, update and sample, which no loader takes: give one, or all three"
+best=best.loss.val.total.tolerance=5
+run convert "$run_dir" no/ --set loader=previous-run --set stage=train --set tag=$best
+status 1
+err "reads 'autoencoder.decoder_cp=best_model.loss.val.total.tolerance=5_model.th', and there is none"
+run convert "$run_dir" best.th --to ksuit/model --set loader=previous-run --set stage=train --set tag=$best \
+	--set model=autoencoder.encoder
+status 0
+run convert "$run_dir" info.th --to ksuit/ema --set loader=previous-run --set stage=train --set tag=latest \
+	--set info=ema=0.99
+status 0
+run diff info.th average.th
+status 0
+run convert "$run_dir" no/ --set loader=other
+status 2
+err "option loader is 'other': give resume or previous-run"
+absent no
+
+# Several runs in one directory: one is chosen.
+mkdir runs
+cp -r "$run_dir" runs
+mkdir -p runs/2026-03-01_zz99z/train/checkpoints
+run convert w.safetensors other.th --to ksuit/model --set tag=last --set run-id=2026-03-01_zz99z
+status 0
+cp other.th runs/2026-03-01_zz99z/train/checkpoints/other_cp=last_model.th
+run inspect --json runs
+json_is facts/runs '2026-02-01_ab12c, 2026-03-01_zz99z'
+run inspect runs
+out '2026-03-01_zz99z/train last other model'
+run convert runs no.th --to ksuit/model --set tag=last
+status 2
+err 'choose with --set tag=TAG, stage=NAME and run=NAME'
+run convert runs one.th --to ksuit/model --set tag=last --set run=2026-03-01_zz99z
+status 0
+run diff one.th other.th
+status 0
+
 # ---- a run, written -----------------------------------------------------------------
 
 run convert "$run_dir" latest/ --set tag=latest
