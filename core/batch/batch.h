@@ -114,6 +114,7 @@ struct ferry__made {
 	struct ferry__entry *entry;
 	char *aside;		/* directory that holds the files, or NULL */
 	bool known;		/* a sidecar tells of what is replaced */
+	bool exchanged;		/* what was replaced lies in `aside` */
 	json_t *sidecar;
 	struct ferry_error err;	/* why not */
 	bool full;		/* the disk is */
@@ -123,7 +124,7 @@ struct ferry__worker {
 	struct ferry_migration *m;
 	const struct ferry_migration_run *how;
 	char *work;		/* its directory; made when needed */
-	uint64_t n_made;
+	unsigned slot;		/* of the order: its directory's name */
 	uint64_t memory;	/* granted for what is at hand */
 	unsigned threads;
 	const atomic_bool *cancel;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,10 +227,10 @@ static int make_aside(struct ferry__worker *w, struct ferry__made *made,
 
 	if (rc)
 		return rc;
-	ferry_buffer_printf(&path, "%s/%" PRIu64, w->work, w->n_made++);
+	ferry_buffer_printf(&path, "%s/%u", w->work, w->slot);
 	if (path.failed)
 		rc = ferry_fail_nomem(err, "a file name");
-	else if (mkdir(path.data, 0777))
+	else if (mkdir(path.data, 0777) && errno != EEXIST)
 		rc = ferry_fail_errno(err, errno, "%s: can't make it",
 				      path.data);
 	if (!rc)

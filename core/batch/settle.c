@@ -222,6 +222,7 @@ static int move_over(struct settling *s, const char *from, const char *to)
 	if ((errno != ENOTEMPTY && errno != EEXIST) || lstat(to, &st) ||
 	    !S_ISDIR(st.st_mode))
 		return fail(s, to, "give that name to", errno);
+	s->made->exchanged = true;
 	return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) ?
 	       fail(s, to, "replace", errno) : 0;
 }
@@ -389,7 +390,8 @@ static void end(struct ferry__worker *w, struct ferry__made *made)
 	else if (item->state != FERRY_ITEM_KEPT)
 		item->state = made->entry->action == FERRY__COPY ?
 			      FERRY_ITEM_COPIED : FERRY_ITEM_DONE;
-	if (made->aside)
+	/* What was moved leaves it empty, for the next to use. */
+	if (made->aside && (made->err.code || made->exchanged))
 		ferry_tree_remove(AT_FDCWD, made->aside);
 	json_decref(made->sidecar);
 	ferry_alloc_free(made->aside);

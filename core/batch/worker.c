@@ -115,6 +115,7 @@ static void run(struct hand *h, const struct ferry__order *o)
 
 	for (uint32_t i = 0; i < o->n; i++) {
 		atomic_store(&h->board->at[h->index], o->entries[i] + 1);
+		h->worker.slot = i;
 		ferry__make(&h->worker, &h->p->m->entries[o->entries[i]],
 			    &made[i]);
 		full[i] = made[i].full;

@@ -68,13 +68,12 @@ bool ferry_sink_clone(struct ferry_sink *s, int fd, uint64_t from, uint64_t n,
 	uint64_t first, end;
 	dev_t dev;
 
-	if (ferry_sink_work(s)->no_clone || known_not_to(s, fd, &dev))
-		return false;
-	if ((from ^ to) & (align - 1) || from + n > INT64_MAX - align)
+	if (ferry_sink_work(s)->no_clone || (from ^ to) & (align - 1) ||
+	    from + n > INT64_MAX - align)
 		return false;
 	first = round_up(from, align);
 	end = (from + n) & ~(align - 1);
-	if (end <= first)
+	if (end <= first || known_not_to(s, fd, &dev))
 		return false;
 	if (!clone_range(s, fd, first, end - first, to + (first - from))) {
 		/* EINVAL may be about these two files only. */
@@ -113,12 +112,11 @@ bool ferry_sink_can_clone(struct ferry_sink *s, struct ferry_source *source,
 
 	if (ferry_sink_work(s)->no_clone ||
 	    !ferry_source_file_range(source, offset, n, &fd, &from) ||
-	    known_not_to(s, fd, &dev) || ferry_sink_wake(s, NULL))
-		return false;
-	if (from > INT64_MAX / 2 || n > INT64_MAX / 2)
+	    from > INT64_MAX / 2 || n > INT64_MAX / 2)
 		return false;
 	first = round_up(from, block);
-	if (first + block > from + n)
+	if (first + block > from + n || known_not_to(s, fd, &dev) ||
+	    ferry_sink_wake(s, NULL))
 		return false;
 	if (!s->clone_known || s->clone_dev != dev)
 		learn(s, dev, trial(s, fd, first, block));

@@ -15,6 +15,7 @@
 
 /* How far from the end the end record is looked for: the longest comment, and
  * as much again of whatever was appended. */
+#define SEARCH_FIRST 1024
 #define SEARCH_BYTES (2 * (ZIP_COMMENT_MAX + 1))
 
 #define WINDOW_BYTES 4096
@@ -164,13 +165,12 @@ static int fail_no_end(struct zip *z, bool seen, struct ferry_error *err)
 			  (unsigned long long)n);
 }
 
-static int find_directory(struct zip *z, struct directory *dir,
-			  struct ferry_error *err)
+/* 1: found in the last nb bytes; 0: not. */
+static int search_end(struct zip *z, size_t nb, struct directory *dir,
+		      bool *seen, struct ferry_error *err)
 {
 	uint64_t n = z->src->nbytes;
-	size_t nb = n < SEARCH_BYTES ? (size_t)n : SEARCH_BYTES;
 	uint8_t *b = ferry_alloc(nb + 1);
-	bool seen = false;
 	int r;
 
 	if (!b)
@@ -180,10 +180,25 @@ static int find_directory(struct zip *z, struct directory *dir,
 		if (nb - i < ZIP_END_BYTES ||
 		    ferry_le32(b + i) != ZIP_END_SIGNATURE)
 			continue;
-		seen = true;
+		*seen = true;
 		r = locate_directory(z, n - nb + i, b + i, dir, err);
 	}
 	ferry_alloc_free(b);
+	return r;
+}
+
+/* Nearly always nothing follows it. */
+static int find_directory(struct zip *z, struct directory *dir,
+			  struct ferry_error *err)
+{
+	static const size_t most[] = { SEARCH_FIRST, SEARCH_BYTES };
+	uint64_t n = z->src->nbytes;
+	bool seen = false;
+	int r = 0;
+
+	for (int i = 0; i < 2 && !r; i++)
+		r = search_end(z, n < most[i] ? (size_t)n : most[i], dir,
+			       &seen, err);
 	if (r < 0)
 		return r;
 	return r ? 0 : fail_no_end(z, seen, err);

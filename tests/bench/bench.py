@@ -1,6 +1,6 @@
 """Ferry against named peers, in one run, as ratios.
 
-usage: bench.py FERRY PICKLE-LOAD WORK-DIR MEGABYTES
+usage: bench.py FERRY PICKLE-LOAD CONVERT-MANY WORK-DIR MEGABYTES [ONLY]
 
 Times are the best of several, taken in turns after one that does not count; the
 cache is warm.  Ratios above 1 are in ferry's favour.  The peers run inside
@@ -15,54 +15,12 @@ import subprocess
 import sys
 import time
 
-FERRY, PICKLE_LOAD = sys.argv[1], sys.argv[2]
-WORK = pathlib.Path(sys.argv[3])
-MEGABYTES = int(sys.argv[4])
-ROUNDS = 5
+import migrations
+from timing import ROUNDS, best, command, inner, report, run
 
-
-def run(*command):
-    """Seconds and peak resident KiB of a command."""
-    start = time.perf_counter()
-    process = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    stderr = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))}: exit {process.returncode}: {stderr.decode()[:500]}")
-    return seconds, usage.ru_maxrss
-
-
-def command(*words, after=()):
-    def go():
-        for path in after:
-            pathlib.Path(path).unlink(missing_ok=True)
-        return run(*words)[0]
-    return go
-
-
-def best(*contenders, rounds=ROUNDS):
-    times = [[] for _ in contenders]
-    for contender in contenders:
-        contender()
-    for _ in range(rounds):
-        for i, contender in enumerate(contenders):
-            times[i].append(contender())
-    return [min(t) for t in times]
-
-
-def report(what, ours, theirs, peer, wanted, size=None):
-    ratio = theirs / ours
-    rate = f"  ({size / ours / 1e9:.2f} GB/s)" if size else ""
-    verdict = "" if wanted is None else f"  wanted {wanted:g}  {'ok' if ratio >= wanted else 'MISSED'}"
-    print(f"{what:58} {ratio:7.2f} x {peer}{verdict}{rate}", flush=True)
-
-
-def inner(code):
-    def go():
-        return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    return go
+FERRY, PICKLE_LOAD, CONVERT_MANY = sys.argv[1:4]
+WORK = pathlib.Path(sys.argv[4])
+MEGABYTES = int(sys.argv[5])
 
 
 # Made in a process of its own: a child's peak memory is never reported as
@@ -245,12 +203,11 @@ def main():
     clear()
     WORK.mkdir(parents=True)
     print(f"{MEGABYTES} MiB, {os.cpu_count()} cores, best of {ROUNDS}")
+    rows = {"copies": copies, "memory": memory, "inspect": inspect, "objects": objects, "shared": shared_extents,
+            "migrate": lambda: migrations.all_of(FERRY, CONVERT_MANY, WORK, MEGABYTES)}
     try:
-        copies()
-        memory()
-        inspect()
-        objects()
-        shared_extents()
+        for name in sys.argv[6:] or rows:
+            rows[name]()
     finally:
         clear()
 

@@ -19,4 +19,5 @@ program() {
 	fi
 }
 exec "$python" "$here/bench.py" "$(program cli ferry)" \
-	"$(program tests/bench pickle_load)" "$top/bench-work" "$1"
+	"$(program tests/bench pickle_load)" \
+	"$(program tests/bench convert_many)" "$top/bench-work" "$@"
