@@ -138,7 +138,7 @@ Test(source, more_files_are_open_than_there_are_descriptors)
 {
 	struct ferry_error err = FERRY_ERROR_INIT;
 	struct ferry_source *src[MANY];
-	char name[16], got[8], text[9], path[128];
+	char name[16], got[8], text[16], path[128];
 	uint64_t at;
 	int i, fd;
 
