@@ -298,6 +298,7 @@ static int load_head(struct loading *l, const json_t *head)
 				       json_object_get(head, "output"));
 	m->template = ferry__keep(m, ferry__record_get(head, "name"));
 	m->o.copy_others = json_is_true(json_object_get(head, "copy_others"));
+	json_decref(m->rules);
 	m->rules = json_incref(rules);
 	return ferry__recipe_from_tree(&m->recipe, rules, l->path, l->err);
 }

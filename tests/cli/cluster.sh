@@ -95,6 +95,12 @@ status 75
 SLOW_STATUS=0 stopped
 status 0
 
+# So it is when it is told before the worker is there.
+sed '/^work /i kill -TERM $$' "$job" >"$dir/early"
+SLURM_ARRAY_TASK_ID=0 PATH=/usr/bin:/bin sh "$dir/early" >"$out" 2>"$err"
+got=$?
+status 75
+
 run --kubernetes --image=registry.example/ferry:1 --claim=ckpt:/data \
 	--claim=home:/home "$dir/work.jsonl"
 status 0

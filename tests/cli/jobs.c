@@ -105,9 +105,8 @@ static int run(struct cli *c)
 		return cli_ended(id);
 	if (page)
 		return write_page(page);
-	if (cli_cluster_check(c, &k))
-		return CLI_MISUSED;
-	status = cli_cluster_write(c, &k, c->operands[0]);
+	status = cli_cluster_check(c, &k) ?
+			 CLI_MISUSED : cli_cluster_write(c, &k, c->operands[0]);
 	cli_cluster_release(&k);
 	return status;
 }

@@ -424,6 +424,7 @@ Test(plan, nothing_follows_where_no_name_changed)
 
 	cr_assert(!has_finding(p, FERRY_NOTE, "followed", ""));
 	cr_assert(has_finding(p, FERRY_NOTE, "cast", "3 of 3 names cast"));
+	ferry_plan_free(p);
 }
 
 Test(plan, edits_of_modules_wait_for_their_names)
