@@ -82,9 +82,10 @@ chmod +x "$dir/slow"
 run --slurm --ferry="$dir/slow" "$dir/work.jsonl"
 stopped()
 {
+	: >"$out"
 	SLURM_ARRAY_TASK_ID=0 PATH=/usr/bin:/bin sh "$job" >"$out" 2>"$err" &
 	pid=$!
-	until grep -q begun "$out"; do sleep 0.05; done
+	until grep -q begun "$out" || ! kill -0 "$pid"; do sleep 0.05; done
 	kill -TERM "$pid"
 	wait "$pid"
 	got=$?
@@ -95,11 +96,17 @@ status 75
 SLOW_STATUS=0 stopped
 status 0
 
-# So it is when it is told before the worker is there.
-sed '/^work /i kill -TERM $$' "$job" >"$dir/early"
-SLURM_ARRAY_TASK_ID=0 PATH=/usr/bin:/bin sh "$dir/early" >"$out" 2>"$err"
-got=$?
-status 75
+# So it is when it is told before the worker is there, or is known to be.
+early()
+{
+	sed "$1" "$job" >"$dir/early"
+	SLURM_ARRAY_TASK_ID=0 PATH=/usr/bin:/bin sh "$dir/early" >"$out" 2>"$err"
+	got=$?
+	status 75
+}
+early '/^work /i kill -TERM $$'
+[ ! -s "$out" ] || fail "a worker was begun that was to end"
+early '/^	"\$@" &/a kill -TERM $$'
 
 run --kubernetes --image=registry.example/ferry:1 --claim=ckpt:/data \
 	--claim=home:/home "$dir/work.jsonl"
