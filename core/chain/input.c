@@ -28,7 +28,8 @@ static int describe_read(struct ferry_plan *p, const struct ferry__input *in,
 static bool is_missing(const struct ferry_finding *f)
 {
 	static const char *const codes[] = {
-		"sidecar", "stale-document", "records", "program",
+		"sidecar", "stale-document", "records", "program", "calls",
+		"files",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -37,12 +38,14 @@ static bool is_missing(const struct ferry_finding *f)
 	return false;
 }
 
-/* Who wants a part of the tensors wants no program. */
+/* Who wants a part of the tensors, or another type, wants no program, nothing
+ * run and no other files. */
 static bool is_asked_for(const struct ferry_plan *p,
 			 const struct ferry_finding *f)
 {
-	return !strcmp(f->code, "program") &&
-	       (p->job.weights || p->job.n_select);
+	return (!strcmp(f->code, "program") || !strcmp(f->code, "calls") ||
+		!strcmp(f->code, "files")) &&
+	       (p->job.weights || p->job.n_select || p->job.to);
 }
 
 static bool is_violation(const struct ferry_finding *f)

@@ -112,6 +112,8 @@ static int read_object_member(struct typed *t, struct ferry_object *o,
 		return read_flag(t, o, FERRY_STATES, err);
 	if (json_scan_is(s, "add_items"))
 		return read_flag(t, o, FERRY_ADD_ITEMS, err);
+	if (json_scan_is(s, "discarded"))
+		return read_flag(t, o, FERRY_DISCARDED, err);
 	ferry_escape(shown, sizeof(shown), s->str, s->nstr);
 	return json_scan_fail(s, err, "object can't have the member '%s' here",
 			      shown);

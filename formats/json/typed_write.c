@@ -462,6 +462,8 @@ static void put_flags(struct writer *w, const struct ferry_object *o)
 		add(w, ",\"states\":true");
 	if (o->flags & FERRY_ADD_ITEMS)
 		add(w, ",\"add_items\":true");
+	if (o->flags & FERRY_DISCARDED)
+		add(w, ",\"discarded\":true");
 }
 
 /* A tuple is written as a bare array, an empty one not at all. */

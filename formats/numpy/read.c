@@ -424,6 +424,7 @@ static int read_objects(struct reader *r, struct ferry_source *src,
 	const struct pickle_reader_options options = {
 		.reduce = pickle_numpy_reduce,
 		.origin = "npy",
+		.findings = r->doc->findings,
 	};
 	struct ferry_value *value;
 	uint64_t end;

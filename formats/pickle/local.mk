@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += formats/libpickle.la
 formats_libpickle_la_SOURCES = \
 	formats/pickle/atom.c \
 	formats/pickle/danger.c \
+	formats/pickle/discard.c \
 	formats/pickle/emit.c \
 	formats/pickle/encoded.c \
 	formats/pickle/graph.c \

@@ -25,6 +25,11 @@ struct pickle_machine {
 	struct pickle_memo memo;
 	unsigned proto;
 	struct ferry_value *result;	/* set by STOP */
+	/* A call thrown away, while it is open whether the fetch that follows is
+	 * for the same; and the object that it gives its state, or NULL. */
+	struct ferry_value *discarded, *discarded_on;
+	uint64_t n_lost;		/* calls thrown away for good */
+	struct ferry_buffer lost;	/* the names of the first */
 	bool has_deferred;	/* the memo has text that is not in memory */
 };
 
@@ -142,6 +147,16 @@ struct ferry_value *pickle_gather(struct pickle_machine *m,
 				  enum ferry_kind kind, size_t n);
 int pickle_set_pairs(struct pickle_machine *m, struct ferry_value *dict,
 		     struct ferry_value **items, size_t n);
+
+int pickle_add_state(struct pickle_machine *m, struct ferry_value *v,
+		     struct ferry_value *state);
+
+/* discard.c: v was popped; the memo gave `fetched` right after such a call; a
+ * finding about those that were lost. */
+int pickle_discard(struct pickle_machine *m, struct ferry_value *v);
+int pickle_discard_fetched(struct pickle_machine *m,
+			   const struct ferry_value *fetched);
+int pickle_discard_report(struct pickle_machine *m);
 
 /* encoded.c: text of n bytes follows; *done is set when it, and the call that
  * encodes it, were taken care of. */

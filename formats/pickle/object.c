@@ -501,7 +501,7 @@ int pickle_op_additems(struct pickle_machine *m)
 	return ret ? pickle_nomem(m) : 0;
 }
 
-static int add_state(struct pickle_machine *m, struct ferry_value *v,
+int pickle_add_state(struct pickle_machine *m, struct ferry_value *v,
 		     struct ferry_value *state)
 {
 	struct ferry_object *o = object_of(m, v, "a state");
@@ -548,7 +548,7 @@ int pickle_op_build(struct pickle_machine *m)
 	if (!top)
 		return FERRY_MALFORMED;
 	m->n--;
-	ret = add_state(m, top[0], top[1]);
+	ret = pickle_add_state(m, top[0], top[1]);
 	if (ret || !m->options->reduce)
 		return ret;
 	ret = m->options->reduce(m->options->ctx, m->store, top[0], true,

@@ -47,6 +47,9 @@ struct pickle_reader_options {
 	uint64_t range_bytes;
 	uint64_t max_values;	/* LIMIT above it; 0: 200 million */
 	const char *origin;	/* of errors; NULL: "pickle" */
+	/* Take a WARNING "calls" when results of calls were thrown away, which
+	 * are not kept; those that set an object's state are.  May be NULL. */
+	struct ferry_findings *findings;
 };
 
 /*

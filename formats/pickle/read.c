@@ -105,12 +105,17 @@ static int op_pop(struct pickle_machine *m)
 	if (!pickle_top(m, 1))
 		return FERRY_MALFORMED;
 	m->n--;
-	return 0;
+	return pickle_discard(m, m->stack[m->n]);
 }
 
 static int op_pop_mark(struct pickle_machine *m)
 {
-	return pickle_unmark(m, &m->n);
+	size_t first;
+	int ret = pickle_unmark(m, &first);
+
+	while (!ret && m->n > first)
+		ret = pickle_discard(m, m->stack[--m->n]);
+	return ret;
 }
 
 static int op_dup(struct pickle_machine *m)
@@ -201,6 +206,8 @@ static int get(struct pickle_machine *m, uint64_t index)
 	if (m->has_deferred && pickle_is_deferred(v) &&
 	    pickle_read_deferred(m, v))
 		return FERRY_IO;
+	if (m->discarded && pickle_discard_fetched(m, v))
+		return FERRY_MALFORMED;
 	pickle_set_fetched(v);
 	return pickle_push(m, v);
 }
@@ -464,7 +471,9 @@ int pickle_read(struct ferry_source *src, uint64_t offset,
 {
 	static const struct pickle_reader_options none;
 	struct ferry_error own = FERRY_ERROR_INIT;
-	struct pickle_machine m = { .store = store, .err = &own };
+	struct pickle_machine m = {
+		.store = store, .err = &own, .lost = FERRY_BUFFER_INIT,
+	};
 	const char *origin;
 	int ret;
 
@@ -481,6 +490,8 @@ int pickle_read(struct ferry_source *src, uint64_t offset,
 		m.stack = ferry_alloc_zero(m.cap, sizeof(struct ferry_value *));
 		ret = m.stack ? run(&m) : pickle_nomem(&m);
 	}
+	if (!ret)
+		ret = pickle_discard_report(&m);
 	if (!ret) {
 		*out = m.result;
 		if (end)
@@ -488,6 +499,7 @@ int pickle_read(struct ferry_source *src, uint64_t offset,
 	}
 	pickle_input_release(&m.in);
 	pickle_memo_release(&m.memo);
+	ferry_buffer_release(&m.lost);
 	ferry_alloc_free(m.stack);
 	ferry_alloc_free(m.marks);
 	if (own.code && err && !err->code)

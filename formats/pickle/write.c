@@ -346,23 +346,36 @@ static int check_object(struct pickle_writer *w, const struct ferry_object *o)
 	return 0;
 }
 
+static const struct ferry_value *state_of(const struct ferry_object *o,
+					  uint32_t i)
+{
+	return o->flags & FERRY_STATES ? o->state->u.list.items[i] : o->state;
+}
+
+/* Give the object the state that was written, or throw that away. */
+static void give_state(struct pickle_writer *w, const struct ferry_value *state)
+{
+	bool discarded = state->kind == FERRY_OBJECT &&
+			 state->u.object->flags & FERRY_DISCARDED;
+
+	pickle_put_op(w, discarded ? '0' : 'b');
+}
+
 /* Write a state, and give it to the object. */
 static int write_state(struct pickle_writer *w, const struct ferry_object *o,
 		       bool *all)
 {
 	size_t depth = w->n_tasks;
 	uint32_t i = w->tasks[depth - 1].i++;
-	bool many = o->flags & FERRY_STATES;
-	uint32_t n = many ? o->state->u.list.n : 1;
+	uint32_t n = o->flags & FERRY_STATES ? o->state->u.list.n : 1;
 	int ret = 0;
 
 	for (; !ret && w->n_tasks == depth; i = w->tasks[depth - 1].i++) {
 		if (i)
-			pickle_put_op(w, 'b');
+			give_state(w, state_of(o, i - 1));
 		if (i == n)
 			break;
-		ret = write_value(w, many ? o->state->u.list.items[i]
-					  : o->state);
+		ret = write_value(w, state_of(o, i));
 		if (w->n_tasks != depth)
 			break;
 	}

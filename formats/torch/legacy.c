@@ -152,7 +152,10 @@ static int reduce(void *ctx, struct ferry_store *store,
 static int next_pickle(struct stream *s, bool object, struct ferry_value **out,
 		       struct ferry_error *err)
 {
-	struct pickle_reader_options options = { .origin = "torch-legacy" };
+	struct pickle_reader_options options = {
+		.origin = "torch-legacy",
+		.findings = s->doc->findings,
+	};
 	uint64_t end = s->at;
 	int r;
 

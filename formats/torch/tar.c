@@ -191,7 +191,10 @@ static int next_pickle(struct tar_reader *t,
 static int next_plain(struct tar_reader *t, struct ferry_value **out,
 		      struct ferry_error *err)
 {
-	struct pickle_reader_options options = { .origin = ORIGIN };
+	struct pickle_reader_options options = {
+		.origin = ORIGIN,
+		.findings = t->doc->findings,
+	};
 
 	return next_pickle(t, &options, out, err);
 }
@@ -473,6 +476,7 @@ static int read_object(struct tar_reader *t, struct ferry_error *err)
 		.reduce = reduce,
 		.ctx = t,
 		.origin = ORIGIN,
+		.findings = t->doc->findings,
 	};
 
 	return next_pickle(t, &options, &t->doc->root, err);

@@ -91,6 +91,7 @@ static int read_pickle(const struct ferry_input *in, struct ferry_document *doc,
 {
 	struct pickle_reader_options options = {
 		.reduce = pickle_numpy_reduce,
+		.findings = doc->findings,
 	};
 	struct ferry_source *src = ferry_source_ref(in->source);
 	uint8_t head[2] = { 0 };

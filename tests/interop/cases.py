@@ -219,8 +219,10 @@ def stdlib():
 def classes():
     shared = shapes.Plain(a=1)
     shared.me = shared
+    given = shapes.Given()
+    given.tensor, given.me = torch.ones(3), given
     return {"colour": shapes.Colour.RED, "colours": [shapes.Colour.BLUE, shapes.Colour.RED], "level": shapes.Level.HIGH, "plain": shared, "again": shared,
-            "slots": shapes.Slotted(1, [2]), "state": shapes.WithState({"t": torch.ones(2)}), "called": shapes.Called(1, "x"), "kw": shapes.Keyword(size=3),
+            "slots": shapes.Slotted(1, [2]), "state": shapes.WithState({"t": torch.ones(2)}), "called": shapes.Called(1, "x"), "given": given, "given again": [given], "kw": shapes.Keyword(size=3),
             "list": shapes.ListLike([1, 2]), "dict": shapes.DictLike(a=1), "point": shapes.Point(1, torch.zeros(2)), "config": shapes.Config(tags=["x"]),
             "cls": shapes.Plain, "inner": shapes.Plain.Inner(4), "function": torch.relu}
 

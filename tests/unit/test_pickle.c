@@ -867,3 +867,47 @@ Test(pickle, every_failed_allocation_is_reported)
 	}
 	ferry_alloc_fail_at(0);
 }
+
+/* ---- calls whose results are thrown away ------------------------------- */
+
+static struct ferry_findings *findings_of(const char *data, size_t n)
+{
+	struct pickle_reader_options options = { 0 };
+	struct ferry_value *root;
+
+	cr_assert_eq(ferry_findings_new(&options.findings, &err), 0);
+	cr_assert_eq(read_with(data, n, &options, &root), 0, "%s", err.text);
+	return options.findings;
+}
+
+Test(pickle, a_call_nothing_keeps_is_told)
+{
+	static const char text[] = "\x80\x02" "cos\nsystem\nX\4\0\0\0true"
+				   "\x85R0(cm\nf\n)R1}.";
+	struct ferry_findings *found = findings_of(text, sizeof(text) - 1);
+	const struct ferry_finding *f = ferry_findings_get(found, 0);
+
+	cr_assert_not_null(f);
+	cr_expect_eq(f->level, FERRY_WARNING);
+	cr_expect_str_eq(f->code, "calls");
+	cr_expect_str_eq(f->text, "2 calls whose results are thrown away are "
+			 "not kept: os.system, m.f");
+	cr_expect_null(ferry_findings_get(found, 1));
+	ferry_findings_free(found);
+}
+
+Test(pickle, a_call_that_is_kept_is_not_told)
+{
+	static const char setter[] = "\x80\x02" "cm\nC\n)Rq\x00" "cm\nset\n"
+				     "h\x00}\x86R0.";
+	static const char again[] = "\x80\x02" "cm\nC\n]q\x00(cm\nC\nh\x00"
+				    "\x85Rq\x01" "e\x85R0h\x01.";
+	struct ferry_findings *found;
+
+	found = findings_of(setter, sizeof(setter) - 1);
+	cr_expect_null(ferry_findings_get(found, 0));
+	ferry_findings_free(found);
+	found = findings_of(again, sizeof(again) - 1);
+	cr_expect_null(ferry_findings_get(found, 0));
+	ferry_findings_free(found);
+}

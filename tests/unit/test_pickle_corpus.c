@@ -111,6 +111,8 @@ static void dump_object(struct dump *d, const struct ferry_object *o)
 		dump_part(d, o->flags & FERRY_STATE_FIRST ? "first state"
 							  : "state",
 			  o->state);
+	if (o->flags & FERRY_DISCARDED)
+		ferry_buffer_add_str(&d->out, " discarded");
 	ferry_buffer_add_str(&d->out, ">");
 }
 

@@ -332,15 +332,15 @@ Test(typed_json, objects_of_every_form)
 	expect_text(v, "{\"$call\":\"m:f\",\"args\":[1,\"x\"]}");
 	v->u.object->payload = 1;
 	v->u.object->flags = FERRY_STATE_FIRST | FERRY_STATES |
-			     FERRY_ADD_ITEMS;
+			     FERRY_ADD_ITEMS | FERRY_DISCARDED;
 	v->u.object->kwargs = ferry_dict(store, 0);
 	v->u.object->list = sequence(FERRY_LIST, ferry_none(), NULL);
 	v->u.object->dict = ferry_dict(store, 0);
 	v->u.object->state = sequence(FERRY_TUPLE, v, NULL);
 	expect_text(v, "{\"$id\":1,\"$call\":\"m:f\",\"args\":[1,\"x\"],"
 		    "\"kwargs\":{},\"payload\":1,\"state_first\":true,"
-		    "\"states\":true,\"add_items\":true,\"list\":[null],"
-		    "\"dict\":{},\"state\":{\"$tuple\":[{\"$ref\":1}]}}");
+		    "\"states\":true,\"add_items\":true,\"discarded\":true,"
+		    "\"list\":[null],\"dict\":{},\"state\":{\"$tuple\":[{\"$ref\":1}]}}");
 	n = ferry_object(store, FERRY_FORM_NEW, global("m", "C"),
 			 sequence(FERRY_TUPLE, NULL, NULL), NULL);
 	expect_text(n, "{\"$new\":\"m:C\"}");

@@ -130,6 +130,10 @@ enum {
 	FERRY_STATE_FIRST = 1,	/* state was set before the items */
 	FERRY_STATES = 2,	/* state is a TUPLE of successive states */
 	FERRY_ADD_ITEMS = 4,	/* `list` was added with .add(), not appended */
+	FERRY_DISCARDED = 8,	/* of a CALL: made for what it does, its result
+				 * is thrown away.  As the state of an object it
+				 * is made once that is there, instead of it
+				 * being given the result */
 };
 
 struct ferry_object {

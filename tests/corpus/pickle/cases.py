@@ -119,6 +119,14 @@ VALID = {
     "after-stop": b"K\x01.anything",
     "enum-by-getattr": b"\x80\x02c__builtin__\ngetattr\n"
                        b"cm\nColor\nX\3\0\0\0RED\x86R.",
+    # what __reduce__ of six parts gives, and an object met in its arguments
+    "state-by-call": b"\x80\x02cm\nC\n)Rq\x00cm\nset\nh\x00}\x86R0.",
+    "state-by-call-shared": b"\x80\x02]q\x01(cm\nC\n)Rq\x00cm\nset\nh\x00}"
+                            b"\x86R0h\x00e.",
+    "state-and-call": b"\x80\x02cm\nC\n)Rq\x00}bcm\nset\nh\x00K\x01\x86R0.",
+    "made-again": b"\x80\x02cm\nC\n]q\x00(cm\nC\nh\x00\x85Rq\x01e\x85R0"
+                  b"h\x01.",
+    "call-thrown-away": b"\x80\x02cm\nf\n)R0K\x01.",
     "reused-arguments": b"\x80\x02cm\nf\n(K\x01tq\x00R0cm\ng\nh\x00R.",
 }
 

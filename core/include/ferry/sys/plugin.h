@@ -133,9 +133,10 @@ struct ferry_format {
 
 	/* Fill doc (empty, with a store and findings): root, about; the core
 	 * sets format and calls ferry_document_check().  WARNINGs of the kinds
-	 * "sidecar", "stale-document", "records" and "program" tell what the
-	 * file has and the document has not: they are losses of every output
-	 * ("program" not of --weights and --select). */
+	 * "sidecar", "stale-document", "records", "program", "calls" and
+	 * "files" tell what the file has and the document has not: they are
+	 * losses of every output (the last three not of --weights, --select
+	 * and --to). */
 	const struct ferry_option_spec *read_options;
 	int (*read)(const struct ferry_input *in, struct ferry_document *doc,
 		    struct ferry_error *err);
