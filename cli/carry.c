@@ -105,8 +105,12 @@ static int plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out)
 	int status;
 
 	if (!ferry_plan_new(out, c->session, &j->job, &err)) {
-		cli_note_unmet_losses(c, &j->job, *out);
-		return CLI_DONE;
+		status = cli_check_loss_kinds(c, &j->job, *out);
+		if (status) {
+			ferry_plan_free(*out);
+			*out = NULL;
+		}
+		return status;
 	}
 	status = cli_failed_by(c, is_about(&err, j->job.output) ? NULL :
 			       j->job.inputs[0], &err, j->job.found);

@@ -139,21 +139,52 @@ static bool is_met(const struct ferry_findings *all, const char *kind)
 	return false;
 }
 
-void cli_note_unmet_losses(const struct cli *c, const struct ferry_job *job,
-			   const struct ferry_plan *p)
+/* The kind of a loss here that --allow-loss may have meant. */
+static const char *meant_kind(const struct ferry_findings *all,
+			      const char *kind)
+{
+	const struct ferry_finding *f;
+	const char *near;
+
+	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++) {
+		if (!cli_is_loss(f))
+			continue;
+		near = cli_nearest(kind, (const char *[]){ f->code }, 1);
+		if (near)
+			return near;
+	}
+	return NULL;
+}
+
+static void note_unmet(const struct cli *c, const char *kind, const char *kinds)
+{
+	if (!c->quiet)
+		fprintf(stderr, "ferry: note: --allow-loss=%s: no loss here is "
+			"of that kind (%s%s)\n", kind,
+			*kinds ? "kinds here: " : "nothing is lost", kinds);
+}
+
+int cli_check_loss_kinds(struct cli *c, const struct ferry_job *job,
+			 const struct ferry_plan *p)
 {
 	const struct ferry_findings *all = ferry_plan_findings(p);
-	char *kinds;
+	char *kinds = list_kinds(job, all, false);
+	int status = CLI_DONE;
 
-	if (c->quiet)
-		return;
-	kinds = list_kinds(job, all, false);
-	for (size_t i = 0; i < job->n_allow_loss; i++)
-		if (!is_met(all, job->allow_loss[i]))
-			fprintf(stderr, "ferry: note: --allow-loss=%s: no loss "
-				"here is of that kind (%s%s)\n",
-				job->allow_loss[i],
-				*kinds ? "kinds here: " : "nothing is lost",
-				kinds);
+	for (size_t i = 0; !status && i < job->n_allow_loss; i++) {
+		const char *kind = job->allow_loss[i], *near;
+
+		if (is_met(all, kind))
+			continue;
+		near = meant_kind(all, kind);
+		if (!near) {
+			note_unmet(c, kind, kinds);
+			continue;
+		}
+		cli_usage(c, "--allow-loss=%s: no loss here is of that kind: "
+			  "did you mean %s?", kind, near);
+		status = CLI_MISUSED;
+	}
 	free(kinds);
+	return status;
 }

@@ -12,9 +12,10 @@
 void cli_print_losses(const struct cli *c, const char *path,
 		      const struct ferry_job *job, const struct ferry_plan *p);
 
-/* Note each kind that --allow-loss names and nothing here is of. */
-void cli_note_unmet_losses(const struct cli *c, const struct ferry_job *job,
-			   const struct ferry_plan *p);
+/* Each kind that --allow-loss names and nothing here is of: a misspelt one is
+ * CLI_MISUSED, another is noted. */
+int cli_check_loss_kinds(struct cli *c, const struct ferry_job *job,
+			 const struct ferry_plan *p);
 
 /* Something the output will not have, as against a remark. */
 bool cli_is_loss(const struct ferry_finding *f);

@@ -19,6 +19,7 @@ formats_libtorch_la_SOURCES = \
 	formats/torch/reader.h \
 	formats/torch/rebuild.c \
 	formats/torch/rebuild.h \
+	formats/torch/records.c \
 	formats/torch/scan.c \
 	formats/torch/script.c \
 	formats/torch/tar.c \

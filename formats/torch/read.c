@@ -220,6 +220,7 @@ int torch_reader_pickle(struct torch_reader *rd, const char *record,
 		.reduce = reduce,
 		.ctx = rd,
 		.origin = "torch",
+		.findings = rd->doc->findings,
 	};
 	struct ferry_source *src;
 	uint8_t head[2] = { 0 };
@@ -436,6 +437,8 @@ static int read_archive(struct torch_reader *rd, struct ferry_error *err)
 					&protocol, err);
 	if (!r)
 		r = describe(rd, version, protocol, err);
+	if (!r)
+		r = torch_records_report(rd, err);
 	if (!r && rd->archive.script)
 		r = torch_script_complete(rd, err);
 	return r;

@@ -37,4 +37,8 @@ int torch_reader_pickle(struct torch_reader *r, const char *record,
  */
 int torch_script_complete(struct torch_reader *r, struct ferry_error *err);
 
+/* WARNINGs "files" and "program" of the records that nothing read so far came
+ * from; to be called before the storages of constants are named. */
+int torch_records_report(struct torch_reader *r, struct ferry_error *err);
+
 #endif

@@ -32,6 +32,10 @@ status 2
 run plan --allow-loss=nonsense a.safetensors b.safetensors
 status 0
 err 'no loss here is of that kind'
+run convert --allow-loss=tensor a.safetensors c.json
+status 2
+err '--allow-loss=tensor: no loss here is of that kind: did you mean tensors?'
+absent c.json
 run convert --overwrite --allow-loss a.safetensors a.json
 status 0
 run plan --json --allow-loss a.safetensors b.json
@@ -57,6 +61,32 @@ status 3
 err 'records: '
 absent p.pt
 run convert --allow-loss "$numpy/packed.npy" p.pt
+status 0
+
+# What an archive has beside the checkpoint, and the code of a module.
+run convert "$FERRY_CORPUS/torch/extra.pt" e.pt
+status 3
+err 'files: 2 records of the archive are no part of the checkpoint: extra/notes.txt, data/99 (--allow-loss=files)'
+absent e.pt
+run convert --allow-loss=files "$FERRY_CORPUS/torch/extra.pt" e.pt
+status 0
+run convert "$FERRY_CORPUS/torch/script.pt" e.safetensors
+status 3
+err 'program: '
+absent e.safetensors
+run convert --weights "$FERRY_CORPUS/torch/script_extra.pt" e.safetensors
+status 0
+err 'note: '
+run convert --to state-dict "$FERRY_CORPUS/torch/script.pt" f.safetensors
+status 0
+
+# Calls for what they do, which no value holds.
+printf '\200\002cos\nsystem\n)R0}.' > call.pkl
+run convert call.pkl c.pkl
+status 3
+err 'calls: 1 call whose result is thrown away is not kept: os.system'
+absent c.pkl
+run convert --allow-loss=calls call.pkl c.pkl
 status 0
 
 # Metadata that no longer fits the tensors: what it told of is gone.

@@ -83,6 +83,33 @@ Test(torch, reads_with_a_warning_what_torch_refuses)
 	}
 }
 
+static void expect_lost(const char *name, size_t i, const char *code,
+			const char *text)
+{
+	const struct ferry_finding *f = ferry_findings_get(doc->findings, i);
+
+	cr_assert_not_null(f, "%s", name);
+	cr_expect_eq(f->level, FERRY_WARNING);
+	cr_expect_str_eq(f->code, code);
+	cr_expect(strstr(f->text, text), "%s: %s", name, f->text);
+}
+
+Test(torch, records_that_are_not_read_are_told)
+{
+	must_read(torch_read, "extra.pt");
+	expect_basic();
+	expect_lost("extra.pt", 0, "files", "2 records of the archive are no "
+		    "part of the checkpoint: extra/notes.txt, data/99");
+	cr_expect_eq(ferry_findings_count(doc->findings), 1);
+	close_file();
+	must_read(torch_read, "script_extra.pt");
+	expect_lost("script_extra.pt", 0, "files", "extra/labels.json");
+	expect_lost("script_extra.pt", 1, "program", "code");
+	close_file();
+	must_read(torch_read, "basic.pt");
+	cr_expect_eq(ferry_findings_count(doc->findings), 0);
+}
+
 Test(torch, keys_are_opaque_texts)
 {
 	must_read(torch_read, "pointer_keys.pt");

@@ -242,6 +242,10 @@ def layouts():
         for n, d in core:
             z.writestr("outer/inner/" + n, d)
         z.writestr("__MACOSX/outer/inner/data.pkl", b"junk")
+    pack("extra.pt", core + [("extra/notes.txt", b"hello"),
+                             ("data/99", b"of no tensor"), ("empty/", b"")])
+    pack("script_extra.pt", records("script.pt") +
+         [("extra/labels.json", b"[]")])
     pack("upper.pt", [(n.upper(), d) for n, d in core])
     pack("no_folder.pt", core, prefix="")
     with zipfile.ZipFile(path("two_folders.pt"), "w") as z:
