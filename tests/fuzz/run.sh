@@ -1,17 +1,17 @@
 #!/bin/sh
-# Run every libFuzzer target for so many seconds each, from the corpus.
+# Run every libFuzzer target for so many seconds each, from the corpus, as many
+# at once as there are processors.
 #
-#   run.sh SECONDS      in a build made with --enable-fuzzing CC=clang
+#   run.sh SECONDS            in a build made with --enable-fuzzing CC=clang
+#   run.sh SECONDS TARGET     that one
 seconds=${1:-20}
 here=$(cd "$(dirname "$0")" && pwd)
-status=0
-ran=0
-for target in tests/fuzz/fuzz_*; do
-	[ -f "$target" ] && [ -x "$target" ] || continue
-	name=${target##*/fuzz_}
+
+fuzz() {
+	name=${1##*/fuzz_}
 	work=fuzz-work/$name
 	mkdir -p "$work"
-	if "$target" -max_total_time="$seconds" -timeout=10 \
+	if "$1" -max_total_time="$seconds" -timeout=10 \
 		-rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1 \
 		-artifact_prefix="fuzz-work/$name-" "$work" \
 		"$here/../corpus/fuzz/$name" >"fuzz-work/$name.log" 2>&1; then
@@ -19,11 +19,20 @@ for target in tests/fuzz/fuzz_*; do
 			"fuzz-work/$name.log")
 		echo "$name: $runs runs, nothing found"
 	else
-		echo "$name: FAILED"
-		tail -n 60 "fuzz-work/$name.log"
-		status=1
+		printf '%s: FAILED\n%s\n' "$name" \
+			"$(tail -n 60 "fuzz-work/$name.log")"
+		return 1
 	fi
-	ran=$((ran + 1))
+}
+
+if [ -n "$2" ]; then
+	fuzz "$2"
+	exit
+fi
+set -- tests/fuzz/fuzz_*
+for target; do
+	shift
+	[ -f "$target" ] && [ -x "$target" ] && set -- "$@" "$target"
 done
-[ $ran -gt 0 ] || { echo "no fuzz target was built"; status=1; }
-exit $status
+[ $# -gt 0 ] || { echo "no fuzz target was built"; exit 1; }
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I TARGET sh "$0" "$seconds" TARGET
