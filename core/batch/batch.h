@@ -63,6 +63,8 @@ int ferry__discover(struct ferry_migration *m, struct ferry_error *err);
 int ferry__add_entry(struct ferry_migration *m, const char *source,
 		     const char *below, struct ferry__entry **out,
 		     struct ferry_error *err);
+/* It has an ending that formats of tensors have. */
+bool ferry__looks_like_one(const struct ferry_session *s, const char *name);
 /* The format of a file by its content, or the failure it is. */
 void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e);
 
@@ -92,6 +94,9 @@ int ferry__name_output(struct ferry_migration *m, struct ferry__entry *e,
 void ferry__job_of(const struct ferry_migration *m,
 		   const struct ferry__entry *e, const char *const *input,
 		   const char *output, struct ferry_job *out);
+/* Its output is a directory. */
+bool ferry__makes_directory(const struct ferry_migration *m,
+			    const struct ferry__entry *e);
 /* A plan; an upgrade that the type has none of is left out. */
 int ferry__plan_entry(struct ferry_migration *m, const struct ferry__entry *e,
 		      const char *output, struct ferry_plan **out,
@@ -113,8 +118,7 @@ void ferry__entry_take(struct ferry_migration *m, struct ferry__entry *e,
 struct ferry__made {
 	struct ferry__entry *entry;
 	char *aside;		/* directory that holds the files, or NULL */
-	bool known;		/* a sidecar tells of what is replaced */
-	bool exchanged;		/* what was replaced lies in `aside` */
+	json_t *before;		/* sidecar of what is replaced, or NULL */
 	json_t *sidecar;
 	struct ferry_error err;	/* why not */
 	bool full;		/* the disk is */
@@ -155,10 +159,12 @@ void ferry__work_sweep(const char *ledger);
 /* Identity of the files an entry is made of, as the sidecar has it. */
 int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 			   uint64_t *nbytes, struct ferry_error *err);
-/* Its sidecar says that it is done (and was verified, if that is wanted);
- * *known: there is one. */
-bool ferry__is_done(struct ferry__entry *e, const char *key, bool verified,
-		    bool *known);
+/* A file of an output is there, as its row of a sidecar has it. */
+bool ferry__is_as_told(const char *dir, const json_t *file);
+/* Its sidecar says that it is done (and was verified, if that is wanted).
+ * *before is the sidecar, the caller's, or NULL. */
+bool ferry__is_done(struct ferry__entry *e, const char *key,
+		    const json_t *source, bool verified, json_t **before);
 /* It takes the place of its source. */
 bool ferry__in_place(const struct ferry__entry *e);
 

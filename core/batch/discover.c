@@ -28,6 +28,7 @@ struct finder {
 	struct stat dst;		/* st_ino 0: none */
 	bool directories;		/* some format is one */
 	unsigned depth;
+	unsigned inside;		/* an item: its depth + 1; 0: none */
 	struct ferry_error *err;
 };
 
@@ -100,8 +101,7 @@ int ferry__add_entry(struct ferry_migration *m, const char *source,
 	return 0;
 }
 
-/* An ending that formats of tensors have. */
-static bool looks_like_one(const struct ferry_session *s, const char *name)
+bool ferry__looks_like_one(const struct ferry_session *s, const char *name)
 {
 	const struct ferry_format *f;
 
@@ -141,7 +141,7 @@ void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e)
 		return;
 	}
 	if ((rc == FERRY_UNSUPPORTED || !e->item.nbytes) &&
-	    !looks_like_one(m->s, ferry__base_name(e->item.source)))
+	    !ferry__looks_like_one(m->s, ferry__base_name(e->item.source)))
 		set_other(m, e, &why);
 	else
 		ferry__entry_fail(m, e, &why);
@@ -168,37 +168,74 @@ static int add_file(struct finder *f, uint64_t nbytes)
 
 /* ---- directories --------------------------------------------------------- */
 
-/* A directory that a format takes: 1 when it is an item now. */
-static int add_directory(struct finder *f)
+static int add_artifact(struct finder *f, const struct ferry_known *format,
+			const struct ferry_directory *d)
 {
-	struct ferry_error why = FERRY_ERROR_INIT;
-	const struct ferry_known *format;
-	struct ferry_directory d;
+	const char *source = ferry_store_strndup(f->m->store, f->path.data,
+						 f->path.n);
 	struct ferry__entry *e;
-	const char *source;
 	int rc;
 
-	if (!f->directories || ferry_identify(f->m->s, f->path.data, &format,
-					      &why))
-		return 0;
-	source = ferry_store_strndup(f->m->store, f->path.data, f->path.n);
 	if (!source)
 		return ferry_fail_nomem(f->err, "an item");
 	rc = ferry__add_entry(f->m, source, source + (below(f) - f->path.data),
 			      &e, f->err);
 	if (rc || !e)
-		return rc ? rc : 1;
+		return rc;
 	e->directory = true;
 	e->item.format = format->name;
 	e->tensors = format->format->flags & FERRY_FORMAT_TENSORS;
-	rc = ferry_directory_list(&d, source, NULL, f->err);
-	if (rc)
-		return rc;
-	e->item.n_files = (uint32_t)d.n;
-	for (size_t i = 0; i < d.n; i++)
-		e->item.nbytes += d.sizes[i];
+	for (size_t i = 0; i < d->n; i++)
+		e->item.nbytes += d->sizes[i];
+	return 0;
+}
+
+/* A directory that is an artifact, as a whole, is an item; the files in it are
+ * looked at as everywhere, and those that its reader opens are the item's. */
+static int add_directory(struct finder *f)
+{
+	const struct ferry_known *format;
+	struct ferry_directory d;
+	int rc = 0;
+
+	if (!f->directories || f->inside ||
+	    ferry_directory_list(&d, f->path.data, NULL, NULL))
+		return 0;
+	if (ferry__is_artifact(f->m->s, &d, f->path.data, &format)) {
+		f->inside = f->depth + 1;
+		rc = add_artifact(f, format, &d);
+	}
 	ferry_directory_release(&d);
-	return 1;
+	return rc;
+}
+
+/* What could not be looked into may have held anything. */
+static int add_unseen(struct finder *f, enum ferry_code code, const char *text)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	const char *source = ferry_store_strndup(f->m->store, f->path.data,
+						 f->path.n);
+	struct ferry__entry *e;
+	int rc;
+
+	if (!source)
+		return ferry_fail_nomem(f->err, "an item");
+	rc = ferry__add_entry(f->m, source, source + (below(f) - f->path.data),
+			      &e, f->err);
+	if (rc || !e)
+		return rc;
+	ferry_fail(&why, code, "migrate", FERRY_NO_OFFSET, "%s", text);
+	ferry__entry_fail(f->m, e, &why);
+	return 0;
+}
+
+static int add_unreadable(struct finder *f, int e)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "is a directory that can't be looked "
+		 "into: %s", strerror(e));
+	return add_unseen(f, FERRY_IO, text);
 }
 
 static int walk(struct finder *f, int fd);
@@ -213,23 +250,21 @@ static int enter(struct finder *f, int parent, const char *name,
 		return note(f, FERRY_NOTE, "destination",
 			    "is where the outputs go, and is passed over");
 	if (f->depth == DEPTH_MOST)
-		return note(f, FERRY_WARNING, "deep-directory",
-			    "lies too deep and was not looked into");
+		return add_unseen(f, FERRY_LIMIT, "is a directory that lies "
+				  "too deep and was not looked into: name it "
+				  "as a source of its own");
 	rc = add_directory(f);
 	if (rc)
-		return rc < 0 ? rc : 0;
+		return rc;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 		    O_CLOEXEC);
 	if (fd < 0)
-		return ferry_findings_add(f->m->findings, FERRY_WARNING,
-					  "unreadable-directory",
-					  f->path.data, FERRY_NO_OFFSET,
-					  "can't be looked into: %s",
-					  strerror(errno)) ?
-		       ferry_fail_nomem(f->err, "findings") : 0;
+		return add_unreadable(f, errno);
 	f->depth++;
 	rc = walk(f, fd);
 	f->depth--;
+	if (f->inside == f->depth + 1)
+		f->inside = 0;
 	return rc;
 }
 
@@ -260,7 +295,7 @@ static int take(struct finder *f, int dir, const char *name)
 			    "conversion left behind; it can be removed");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? 0 :
-		       note(f, FERRY_WARNING, "unreadable", strerror(errno));
+		       add_unseen(f, FERRY_IO, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return enter(f, dir, name, &st);
 	if (S_ISREG(st.st_mode))
@@ -298,8 +333,7 @@ static int walk(struct finder *f, int fd)
 			f->path.data[n] = '\0';
 	}
 	if (!rc && errno)
-		rc = note(f, FERRY_WARNING, "unreadable-directory",
-			  strerror(errno));
+		rc = add_unreadable(f, errno);
 	closedir(dir);
 	return rc;
 }
@@ -356,10 +390,15 @@ static int find_in(struct finder *f, const char *source)
 	f->root = (size_t)(ferry__base_name(f->path.data) - f->path.data);
 	rc = add_directory(f);
 	if (rc)
-		return rc < 0 ? rc : 0;
-	f->root = f->path.n;
+		return rc;
+	if (!f->inside)
+		f->root = f->path.n;
 	fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? fail_source(source, errno, err) : walk(f, fd);
+	f->depth = 1;
+	rc = fd < 0 ? fail_source(source, errno, err) : walk(f, fd);
+	f->depth = 0;
+	f->inside = 0;
+	return rc;
 }
 
 static int by_source(const void *a, const void *b)

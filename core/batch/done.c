@@ -14,7 +14,6 @@
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
-#include "core/io/directory.h"
 #include "core/io/target.h"
 
 bool ferry__in_place(const struct ferry__entry *e)
@@ -63,29 +62,6 @@ static int identify_file(const char *path, const char *name, json_t *list,
 	       ferry_fail_nomem(err, "a record") : 0;
 }
 
-static int identify_directory(const struct ferry__entry *e, json_t *list,
-			      uint64_t *nbytes, struct ferry_error *err)
-{
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	size_t below = strlen(e->item.source) - strlen(e->path);
-	struct ferry_directory d;
-	int rc = ferry_directory_list(&d, e->item.source, NULL, err);
-
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < d.n && !rc; i++) {
-		path.n = 0;
-		ferry_buffer_printf(&path, "%s/%s", e->item.source,
-				    d.names[i]);
-		rc = path.failed ? ferry_fail_nomem(err, "a file name") :
-		     identify_file(path.data, path.data + below, list, nbytes,
-				   err);
-	}
-	ferry_buffer_release(&path);
-	ferry_directory_release(&d);
-	return rc;
-}
-
 int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 			   uint64_t *nbytes, struct ferry_error *err)
 {
@@ -94,8 +70,7 @@ int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 	int rc;
 
 	*nbytes = 0;
-	rc = !list ? ferry_fail_nomem(err, "a record") : e->directory ?
-	     identify_directory(e, list, nbytes, err) :
+	rc = !list ? ferry_fail_nomem(err, "a record") : e->directory ? 0 :
 	     identify_file(e->item.source, e->path, list, nbytes, err);
 	for (size_t i = 0; i < e->n_members && !rc; i++)
 		rc = identify_file(e->members[i], strlen(e->members[i]) > root ?
@@ -110,7 +85,7 @@ int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 
 /* ---- sidecars ------------------------------------------------------------ */
 
-static bool is_as_told(const char *dir, const json_t *file)
+bool ferry__is_as_told(const char *dir, const json_t *file)
 {
 	const char *ends = ferry__record_get(file, "ends");
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
@@ -151,7 +126,7 @@ static bool outputs_stand(const char *output, const json_t *sidecar,
 	ferry_buffer_add(&dir, output, ferry_target_dir(output));
 	*nbytes = 0;
 	for (size_t i = 0; good && i < json_array_size(files); i++) {
-		good = !dir.failed && is_as_told(dir.data ? dir.data : "",
+		good = !dir.failed && ferry__is_as_told(dir.data ? dir.data : "",
 						 json_array_get(files, i));
 		*nbytes += ferry__record_uint(json_array_get(files, i),
 					      "nbytes");
@@ -172,30 +147,60 @@ static bool same_rule(const struct ferry__entry *e, const json_t *sidecar)
 	return same;
 }
 
-bool ferry__is_done(struct ferry__entry *e, const char *key, bool verified,
-		    bool *known)
+/* A run that removes sources was stopped while it did: what is left is some of
+ * what the output was made of. */
+static bool is_rest(const json_t *source, const json_t *sidecar)
+{
+	const json_t *told = json_object_get(sidecar, "source");
+	size_t i, k, n = json_array_size(told);
+	json_t *file;
+
+	if (!json_is_true(json_object_get(sidecar, "source_removed")) ||
+	    json_array_size(source) >= n)
+		return false;
+	json_array_foreach(source, i, file) {
+		for (k = 0; k < n; k++)
+			if (json_equal(file, json_array_get(told, k)))
+				break;
+		if (k == n)
+			return false;
+	}
+	return true;
+}
+
+static bool is_key(const struct ferry__entry *e, const char *key,
+		   const json_t *source, const json_t *sidecar)
+{
+	const char *told = ferry__record_get(sidecar, "key");
+
+	if (!told)
+		return false;
+	if (ferry__in_place(e))
+		return same_rule(e, sidecar);
+	return !strcmp(told, key) ||
+	       (is_rest(source, sidecar) && same_rule(e, sidecar));
+}
+
+bool ferry__is_done(struct ferry__entry *e, const char *key,
+		    const json_t *source, bool verified, json_t **before)
 {
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	const char *told;
-	json_t *sidecar;
-	bool done;
+	json_t *sidecar = NULL;
+	bool done = false;
 
-	*known = false;
+	*before = NULL;
 	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR, e->item.output);
-	if (path.failed || ferry__record_read(&sidecar, path.data,
-					      FERRY__SIDECAR_MOST, NULL)) {
-		ferry_buffer_release(&path);
-		return false;
+	if (!path.failed && !ferry__record_read(&sidecar, path.data,
+						FERRY__SIDECAR_MOST, NULL) &&
+	    json_is_object(sidecar) &&
+	    ferry__record_uint(sidecar, "ferry_sidecar") == 1) {
+		done = (!verified ||
+			json_is_true(json_object_get(sidecar, "verified"))) &&
+		       is_key(e, key, source, sidecar) &&
+		       outputs_stand(e->item.output, sidecar,
+				     &e->item.bytes_out);
+		*before = json_incref(sidecar);
 	}
-	*known = json_is_object(sidecar) &&
-		 ferry__record_uint(sidecar, "ferry_sidecar") == 1;
-	told = ferry__record_get(sidecar, "key");
-	done = *known && told &&
-	       (!verified ||
-		json_is_true(json_object_get(sidecar, "verified"))) &&
-	       (ferry__in_place(e) ? same_rule(e, sidecar) :
-				     !strcmp(told, key)) &&
-	       outputs_stand(e->item.output, sidecar, &e->item.bytes_out);
 	json_decref(sidecar);
 	ferry_buffer_release(&path);
 	return done;

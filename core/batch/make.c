@@ -101,22 +101,12 @@ static void tell_plan(struct ferry__worker *w, struct ferry__made *made,
 	ferry__record_put(made->sidecar, "losses", item->losses);
 }
 
-static bool writes_directory(const struct ferry_migration *m,
-			     const struct ferry__entry *e)
-{
-	const char *name = e->rule->job.to_format;
-	const struct ferry_known *f = !name ? NULL :
-		ferry_session_find(m->s, FERRY_KNOWN_FORMATS, name);
-
-	return f && f->format->flags & FERRY_FORMAT_DIRECTORY;
-}
-
 static int convert(struct ferry__worker *w, struct ferry__made *made,
 		   const char *base, struct ferry_error *err)
 {
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
 	struct ferry_buffer refused = FERRY_BUFFER_INIT;
-	bool directory = writes_directory(w->m, made->entry);
+	bool directory = ferry__makes_directory(w->m, made->entry);
 	struct ferry_plan *p = NULL;
 	int rc;
 
@@ -213,6 +203,10 @@ static int begin_sidecar(const struct ferry_migration *m,
 					  key, "source", source, "rule", rule);
 	if (made->sidecar && m->o.verify && e->action == FERRY__CONVERT)
 		json_object_set_new(made->sidecar, "verified", json_true());
+	if (made->sidecar && m->o.remove_source &&
+	    e->action == FERRY__CONVERT)
+		json_object_set_new(made->sidecar, "source_removed",
+				    json_true());
 	free(text);
 	json_decref(what);
 	json_decref(rule);
@@ -266,8 +260,8 @@ static int make(struct ferry__worker *w, struct ferry__made *made,
 
 	if (rc)
 		return rc;
-	if (ferry__is_done(e, key, w->m->o.verify &&
-			   e->action == FERRY__CONVERT, &made->known)) {
+	if (ferry__is_done(e, key, source, w->m->o.verify &&
+			   e->action == FERRY__CONVERT, &made->before)) {
 		e->item.state = FERRY_ITEM_KEPT;
 		return 0;
 	}

@@ -327,7 +327,7 @@ static int load_members(struct loading *l, struct ferry__entry *e,
 			return fail(l, FERRY_MALFORMED, "a member has no name");
 	}
 	e->n_members = n;
-	e->item.n_files = (uint32_t)n + 1;
+	e->item.n_files = (uint32_t)n + !e->directory;
 	return 0;
 }
 

@@ -271,29 +271,53 @@ static void take_survey(void *ctx, struct ferry__entry *e,
 		if (path)
 			e->members[e->n_members++] = path;
 	}
-	e->item.n_files = 1 + (uint32_t)e->n_members;
+	e->item.n_files = !e->directory + (uint32_t)e->n_members;
 }
 
-/* What a reader opened beside its file belongs to that. */
+static void make_member(struct ferry_migration *m, struct ferry__entry *e)
+{
+	e->item.state = FERRY_ITEM_MEMBER;
+	e->item.reason = ferry__keep(m, "belongs to another item");
+	e->item.code = 0;
+	e->item.output = NULL;
+	e->matched = true;
+	e->action = FERRY__SKIP;
+}
+
+/* Of a directory that can't be read nobody knows which files it would be made
+ * of: none that holds tensors is one for itself. */
+static void absorb_below(struct ferry_migration *m, const struct ferry__entry *e)
+{
+	size_t n = strlen(e->item.source);
+
+	for (size_t i = (size_t)(e - m->entries) + 1; i < m->n; i++) {
+		struct ferry__entry *other = &m->entries[i];
+
+		if (strncmp(other->item.source, e->item.source, n))
+			break;
+		if (other->item.source[n] == '/' && other->tensors &&
+		    other->item.state != FERRY_ITEM_FAILED)
+			make_member(m, other);
+	}
+}
+
+/* What a reader opened beside its file or in its directory belongs to that,
+ * unless no rule takes the whole. */
 static void absorb(struct ferry_migration *m, struct ferry__entry *e)
 {
 	uint64_t at;
 
-	for (size_t i = 0; i < e->n_members; i++) {
+	if (e->directory && e->item.state == FERRY_ITEM_FAILED)
+		absorb_below(m, e);
+	for (size_t i = 0; e->rule && i < e->n_members; i++) {
 		struct ferry__entry *member;
 
 		if (!ferry_map_get(&m->by_source, e->members[i],
 				   strlen(e->members[i]), &at))
 			continue;
 		member = &m->entries[at];
-		if (member == e || member->n_members)
-			continue;
-		e->item.nbytes += member->item.nbytes;
-		member->item.state = FERRY_ITEM_MEMBER;
-		member->item.reason = ferry__keep(m, "belongs to another item");
-		member->item.output = NULL;
-		member->matched = true;
-		member->action = FERRY__SKIP;
+		if (member != e && !member->n_members)
+			make_member(m, member);
 	}
 }
 

@@ -3,7 +3,6 @@
 
 #include "core/batch/batch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -79,18 +78,27 @@ static json_t *files_of(const struct ferry__made *made)
 	return json_object_get(made->sidecar, "output");
 }
 
-/* The i-th file's path below `dir`, in buf. */
-static const char *file_path(struct settling *s, const char *dir,
-			     const char *slash, size_t i,
-			     struct ferry_buffer *buf)
+/* A path below `dir`, in buf. */
+static const char *row_path(struct settling *s, const json_t *row,
+			    const char *dir, const char *slash,
+			    struct ferry_buffer *buf)
 {
-	const json_t *row = json_array_get(files_of(s->made), i);
 	const char *name = ferry__record_text(s->w->m->store,
 					      json_object_get(row, "name"));
 
 	buf->n = 0;
 	ferry_buffer_printf(buf, "%s%s%s", dir, slash, name ? name : "");
-	return name && !buf->failed ? buf->data : NULL;
+	return name && ferry_stays_inside(name) && !buf->failed ? buf->data :
+								  NULL;
+}
+
+/* The i-th file's path. */
+static const char *file_path(struct settling *s, const char *dir,
+			     const char *slash, size_t i,
+			     struct ferry_buffer *buf)
+{
+	return row_path(s, json_array_get(files_of(s->made), i), dir, slash,
+			buf);
 }
 
 /* Written back all at once, then waited for one by one. */
@@ -115,6 +123,32 @@ static int sync_files(struct settling *s, bool wait)
 			close(fd);
 	}
 	ferry_buffer_release(&path);
+	return rc;
+}
+
+/* The directories that the files lie in, by their final names. */
+static int sync_outputs(struct settling *s)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT, last = FERRY_BUFFER_INIT;
+	int rc = sync_directory(s, s->dir);
+	size_t dir;
+
+	for (size_t i = 0; !rc && i < json_array_size(files_of(s->made)); i++) {
+		if (!file_path(s, s->dir, "", i, &path)) {
+			rc = ferry_fail_nomem(s->err, "a file name");
+			break;
+		}
+		dir = ferry_target_dir(path.data);
+		path.data[dir] = '\0';
+		if (!strcmp(path.data, last.n ? last.data : s->dir))
+			continue;
+		last.n = 0;
+		ferry_buffer_add_str(&last, path.data);
+		rc = last.failed ? ferry_fail_nomem(s->err, "a file name") :
+		     sync_directory(s, path.data);
+	}
+	ferry_buffer_release(&path);
+	ferry_buffer_release(&last);
 	return rc;
 }
 
@@ -165,7 +199,7 @@ static int check_free(struct settling *s)
 	bool same;
 	int rc;
 
-	if (s->made->known || s->w->m->o.overwrite ||
+	if (s->made->before || s->w->m->o.overwrite ||
 	    ferry__in_place(s->made->entry) || !stands_there(s))
 		return 0;
 	rc = is_same(s, &same);
@@ -189,9 +223,8 @@ static bool is_same_file(const char *a, const char *b)
 }
 
 /* A second name for what is replaced in place; none is ever taken twice. */
-static int keep_backup(struct settling *s)
+static int keep_backup(struct settling *s, const char *source, json_t *names)
 {
-	const char *source = s->made->entry->item.source;
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
 	int e = EEXIST;
 
@@ -204,97 +237,152 @@ static int keep_backup(struct settling *s)
 		if (e == EEXIST && is_same_file(source, path.data))
 			e = 0;
 	}
-	if (!e)
-		ferry__record_put(s->made->sidecar, "backup",
-				  ferry__base_name(path.data));
+	if (!e && json_array_append_new(names, ferry__record_name(path.data +
+								  strlen(s->dir))))
+		e = ENOMEM;
 	ferry_buffer_release(&path);
 	return e ? ferry_fail_errno(s->err, e, "%s: can't keep a backup of it",
 				    source) : 0;
 }
 
-static int move_over(struct settling *s, const char *from, const char *to)
+/* Files that the output was made of: the i-th, or NULL. */
+static const char *source_at(const struct ferry__entry *e, size_t i)
 {
-	struct stat st;
-
-	if (!rename(from, to))
-		return 0;
-	/* A directory that is there changes places with the new one. */
-	if ((errno != ENOTEMPTY && errno != EEXIST) || lstat(to, &st) ||
-	    !S_ISDIR(st.st_mode))
-		return fail(s, to, "give that name to", errno);
-	s->made->exchanged = true;
-	return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) ?
-	       fail(s, to, "replace", errno) : 0;
+	if (!e->directory && !i--)
+		return e->item.source;
+	return i < e->n_members ? e->members[i] : NULL;
 }
 
-static int move_one(struct settling *s, const char *name)
+static int keep_backups(struct settling *s)
+{
+	const struct ferry__entry *e = s->made->entry;
+	json_t *names = json_array();
+	const char *path;
+	int rc = names ? 0 : ferry_fail_nomem(s->err, "a record");
+
+	for (size_t i = 0; !rc && (path = source_at(e, i)); i++)
+		rc = keep_backup(s, path, names);
+	if (!rc)
+		json_object_set(s->made->sidecar, "backup", names);
+	json_decref(names);
+	return rc;
+}
+
+static int move_one(struct settling *s, size_t i)
 {
 	struct ferry_buffer from = FERRY_BUFFER_INIT, to = FERRY_BUFFER_INIT;
 	int rc;
 
-	ferry_buffer_printf(&from, "%s/%s", s->made->aside, name);
-	ferry_buffer_printf(&to, "%s%s", s->dir, name);
-	rc = from.failed || to.failed ?
-	     ferry_fail_nomem(s->err, "a file name") :
-	     move_over(s, from.data, to.data);
+	if (!file_path(s, s->made->aside, "/", i, &from) ||
+	    !file_path(s, s->dir, "", i, &to))
+		rc = ferry_fail_nomem(s->err, "a file name");
+	else
+		rc = make_way(s, to.data);
+	if (!rc && rename(from.data, to.data))
+		rc = fail(s, to.data, "give that name to", errno);
 	ferry_buffer_release(&from);
 	ferry_buffer_release(&to);
 	return rc;
 }
 
+static bool is_main(struct settling *s, size_t i)
+{
+	const char *base = ferry__base_name(s->made->entry->item.output);
+	const char *name = ferry__record_text(s->w->m->store, json_object_get(
+			json_array_get(files_of(s->made), i), "name"));
+
+	return name && !strncmp(name, base, strlen(base));
+}
+
 /* Siblings first; what bears the output's name, which stands for all, last. */
 static int move_all(struct settling *s)
 {
-	const char *base = ferry__base_name(s->made->entry->item.output);
-	DIR *dir = opendir(s->made->aside);
-	const struct dirent *entry;
+	size_t n = json_array_size(files_of(s->made));
 	int rc = 0;
 
-	if (!dir)
-		return fail(s, s->made->aside, "list", errno);
-	for (int last = 0; last < 2; last++) {
-		rewinddir(dir);
-		while (!rc && (entry = readdir(dir)))
-			if (strcmp(entry->d_name, ".") &&
-			    strcmp(entry->d_name, "..") &&
-			    last == !strncmp(entry->d_name, base,
-					     strlen(base)))
-				rc = move_one(s, entry->d_name);
-	}
-	closedir(dir);
+	for (int last = 0; last < 2; last++)
+		for (size_t i = 0; i < n && !rc; i++)
+			if (is_main(s, i) == last)
+				rc = move_one(s, i);
 	return rc;
 }
 
 static int move(struct settling *s)
 {
-	bool same_place = ferry__in_place(s->made->entry);
-	int rc = make_way(s, s->dir);
+	int rc = check_free(s);
 
-	if (!rc)
-		rc = check_free(s);
-	if (!rc && same_place && !s->w->m->o.remove_source)
-		rc = keep_backup(s);
+	if (!rc && ferry__in_place(s->made->entry) &&
+	    !s->w->m->o.remove_source)
+		rc = keep_backups(s);
 	return rc ? rc : move_all(s);
 }
 
 /* ---- recording ----------------------------------------------------------- */
 
+static bool is_output(struct settling *s, const char *path)
+{
+	struct ferry_buffer out = FERRY_BUFFER_INIT;
+	bool is = false;
+
+	for (size_t i = 0; i < json_array_size(files_of(s->made)) && !is; i++)
+		is = file_path(s, s->dir, "", i, &out) &&
+		     !strcmp(out.data, path);
+	ferry_buffer_release(&out);
+	return is;
+}
+
+/* Directories that are empty now, up to that of the item. */
+static void remove_empty(const struct ferry__entry *e, const char *path)
+{
+	size_t root = strlen(e->item.source);
+	struct ferry_buffer dir = FERRY_BUFFER_INIT;
+
+	ferry_buffer_add_str(&dir, path);
+	for (char *slash; !dir.failed && (slash = strrchr(dir.data, '/')) &&
+	     (size_t)(slash - dir.data) >= root;) {
+		*slash = '\0';
+		if (rmdir(dir.data))
+			break;
+	}
+	ferry_buffer_release(&dir);
+}
+
+/* Those of the source that did not become files of the output. */
 static int remove_files(struct settling *s)
 {
 	const struct ferry__entry *e = s->made->entry;
-	int rc = sync_directory(s, s->dir);
+	const char *path;
+	int rc = sync_outputs(s);
 
-	if (rc || ferry__in_place(e))
-		return rc;
-	if (e->directory) {
-		ferry_tree_remove(AT_FDCWD, e->item.source);
-		return 0;
+	for (size_t i = 0; !rc && (path = source_at(e, i)); i++) {
+		if (ferry__in_place(e) && is_output(s, path))
+			continue;
+		if (unlink(path) && errno != ENOENT)
+			return fail(s, path, "remove", errno);
+		if (e->directory)
+			remove_empty(e, path);
 	}
-	for (size_t i = 0; i < e->n_members; i++)
-		if (unlink(e->members[i]) && errno != ENOENT)
-			return fail(s, e->members[i], "remove", errno);
-	return unlink(e->item.source) && errno != ENOENT ?
-	       fail(s, e->item.source, "remove", errno) : 0;
+	return rc;
+}
+
+/* Files of an output that was made before and is made of others now, unless
+ * somebody changed them. */
+static int remove_stale(struct settling *s)
+{
+	const json_t *before = json_object_get(s->made->before, "output");
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	const json_t *row;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < json_array_size(before); i++) {
+		row = json_array_get(before, i);
+		if (row_path(s, row, s->dir, "", &path) &&
+		    !is_output(s, path.data) &&
+		    ferry__is_as_told(s->dir, row) && unlink(path.data))
+			rc = fail(s, path.data, "remove", errno);
+	}
+	ferry_buffer_release(&path);
+	return rc;
 }
 
 static int record(struct settling *s)
@@ -311,8 +399,10 @@ static int record(struct settling *s)
 				 o->remove_source && !s->w->how->no_sync,
 				 s->err);
 	ferry_buffer_release(&path);
-	if (!rc && o->remove_source &&
-	    s->made->entry->action == FERRY__CONVERT)
+	if (!rc)
+		rc = remove_stale(s);
+	if (!rc && s->made->entry->action == FERRY__CONVERT &&
+	    (o->remove_source || ferry__in_place(s->made->entry)))
 		rc = remove_files(s);
 	return rc;
 }
@@ -352,6 +442,8 @@ static int wait_for(struct settling *s)
 	return sync_files(s, true);
 }
 
+/* Of a directory, each file's; else one for all, which items next to each
+ * other often share. */
 static void sync_directories(struct ferry__worker *w, struct ferry__made *made,
 			     size_t n, char **dirs)
 {
@@ -363,8 +455,8 @@ static void sync_directories(struct ferry__worker *w, struct ferry__made *made,
 			continue;
 		while (k && (!dirs[k - 1] || strcmp(dirs[k - 1], dirs[i])))
 			k--;
-		if (!k)
-			made[i].err.code = sync_directory(&s, dirs[i]);
+		if (!k || ferry__makes_directory(w->m, made[i].entry))
+			made[i].err.code = sync_outputs(&s);
 	}
 }
 
@@ -376,7 +468,8 @@ static void remove_kept(struct ferry__worker *w, struct ferry__made *made,
 		struct settling s = { w, &made[i], dirs[i], &made[i].err };
 
 		if (made[i].entry->item.state == FERRY_ITEM_KEPT && dirs[i] &&
-		    made[i].entry->action == FERRY__CONVERT)
+		    made[i].entry->action == FERRY__CONVERT &&
+		    !ferry__in_place(made[i].entry))
 			made[i].err.code = remove_files(&s);
 	}
 }
@@ -390,10 +483,12 @@ static void end(struct ferry__worker *w, struct ferry__made *made)
 	else if (item->state != FERRY_ITEM_KEPT)
 		item->state = made->entry->action == FERRY__COPY ?
 			      FERRY_ITEM_COPIED : FERRY_ITEM_DONE;
-	/* What was moved leaves it empty, for the next to use. */
-	if (made->aside && (made->err.code || made->exchanged))
+	/* Moved files leave it empty, for the next to use. */
+	if (made->aside && (made->err.code ||
+			    ferry__makes_directory(w->m, made->entry)))
 		ferry_tree_remove(AT_FDCWD, made->aside);
 	json_decref(made->sidecar);
+	json_decref(made->before);
 	ferry_alloc_free(made->aside);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <ferry/sys/buffer.h>
 
@@ -57,13 +58,59 @@ static void skip(struct ferry_migration *m, struct ferry__entry *e,
 
 /* ---- matching ------------------------------------------------------------ */
 
+static bool has_upgrade(const struct ferry_migration *m, const char *type)
+{
+	const struct ferry_known *row;
+	const struct ferry_conversion *c;
+
+	for (size_t i = 0; (row = ferry_session_get(m->s,
+					FERRY_KNOWN_CONVERSIONS, i)); i++) {
+		c = row->conversion;
+		if (c->flags & FERRY_CONVERSION_UPGRADE &&
+		    !strcmp(c->roles[0].type, type) &&
+		    !strcmp(c->output, type))
+			return true;
+	}
+	return false;
+}
+
 /* A configuration or a log: nothing that was asked for. */
-static bool is_other(const struct ferry__entry *e)
+static bool is_other(const struct ferry_migration *m,
+		     const struct ferry__entry *e)
 {
 	const struct ferry_job *job = &e->rule->job;
 
-	return !e->tensors && e->action == FERRY__CONVERT &&
-	       (!e->item.type || (!job->to && !job->upgrade));
+	if (e->tensors || e->action != FERRY__CONVERT)
+		return false;
+	return !e->item.type ||
+	       (!job->to && !(job->upgrade && has_upgrade(m, e->item.type)));
+}
+
+static int plan_output(struct ferry_migration *m, struct ferry__entry *e,
+		       struct ferry_plan **out, struct ferry_error *err)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int rc;
+
+	ferry_buffer_printf(&path, "%s%s", e->item.output,
+			    ferry__makes_directory(m, e) ? "/" : "");
+	rc = path.failed ? ferry_fail_nomem(err, "a file name") :
+	     ferry__plan_entry(m, e, path.data, out, err);
+	ferry_buffer_release(&path);
+	return rc;
+}
+
+/* What holds no tensors, and that nothing leads to what is wanted from. */
+static void pass_over(struct ferry_migration *m, struct ferry__entry *e)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	struct ferry_plan *p = NULL;
+
+	if (plan_output(m, e, &p, &why) == FERRY_NOTFOUND) {
+		skip(m, e, why.text);
+		e->item.output = NULL;
+	}
+	ferry_plan_free(p);
 }
 
 static void settle_action(struct ferry_migration *m, struct ferry__entry *e)
@@ -76,15 +123,40 @@ static void settle_action(struct ferry_migration *m, struct ferry__entry *e)
 	} else {
 		e->item.rule = e->rule->name;
 		e->action = e->rule->action;
-		if (is_other(e))
+		if (is_other(m, e))
 			skip(m, e, "is no checkpoint");
 	}
 	if (e->rule && e->rule->action == FERRY__SKIP) {
 		e->item.state = FERRY_ITEM_SKIPPED;
 		e->item.reason = ferry__keep(m, "the recipe says so");
 	}
-	if (e->action != FERRY__SKIP && ferry__name_output(m, e, &why))
+	if (e->action != FERRY__SKIP && ferry__name_output(m, e, &why)) {
 		ferry__entry_fail(m, e, &why);
+		return;
+	}
+	if (e->action == FERRY__CONVERT && !e->tensors)
+		pass_over(m, e);
+	if (e->action == FERRY__COPY && !e->item.output &&
+	    ferry__name_output(m, e, &why))
+		ferry__entry_fail(m, e, &why);
+}
+
+/* What only looked like text of a format is no checkpoint, unless its name says
+ * that it should be one. */
+static void settle_broken(struct ferry_migration *m, struct ferry__entry *e,
+			  const struct ferry_error *why)
+{
+	struct ferry_error more = FERRY_ERROR_INIT;
+
+	if (e->tensors || why->code == FERRY_IO || why->code == FERRY_NOMEM ||
+	    ferry__looks_like_one(m->s, ferry__base_name(e->item.source))) {
+		ferry__entry_fail(m, e, why);
+		return;
+	}
+	e->matched = true;
+	skip(m, e, ferry__beside_name(why->text, e->item.source));
+	if (e->action == FERRY__COPY && ferry__name_output(m, e, &more))
+		ferry__entry_fail(m, e, &more);
 }
 
 static void match(struct ferry_migration *m, struct ferry__entry *e)
@@ -119,7 +191,7 @@ bool ferry__match_early(struct ferry_migration *m, struct ferry__entry *e)
 		settle_action(m, e);
 		return true;
 	}
-	if (m->recipe.by_type || !e->tensors || e->shards)
+	if (m->recipe.by_type || !e->tensors || e->shards || e->directory)
 		return false;
 	match(m, e);
 	if (!template_asks(m, e))
@@ -164,16 +236,23 @@ static void recognise(struct ferry_migration *m, struct ferry__entry *e,
 		take_version(m, e, about);
 }
 
-/* Files beside it that its reader opened. */
-static void tell_members(const struct ferry__entry *e,
+/* Files beside or in it that its reader opened; its size is theirs. */
+static void tell_members(struct ferry__entry *e,
 			 const struct ferry_buffer *paths, json_t *members)
 {
 	const char *at = paths->data;
+	uint64_t nbytes = 0;
+	struct stat st;
 
-	for (; paths->n && at < paths->data + paths->n; at += strlen(at) + 1)
+	for (; paths->n && at < paths->data + paths->n; at += strlen(at) + 1) {
+		if (!stat(at, &st) && S_ISREG(st.st_mode))
+			nbytes += (uint64_t)st.st_size;
 		if (strcmp(at, e->item.source))
 			json_array_append_new(members,
 					      ferry__record_name(at));
+	}
+	if (json_array_size(members))
+		e->item.nbytes = nbytes;
 }
 
 static int read_entry(struct ferry_migration *m, struct ferry__entry *e,
@@ -185,8 +264,7 @@ static int read_entry(struct ferry_migration *m, struct ferry__entry *e,
 	int rc = ferry__read_document(m->s, e->item.source, &how, &doc, err);
 
 	if (!rc) {
-		if (!e->directory)
-			tell_members(e, &paths, members);
+		tell_members(e, &paths, members);
 		recognise(m, e, doc);
 		ferry_document_free(doc);
 	}
@@ -261,6 +339,19 @@ void ferry__job_of(const struct ferry_migration *m,
 	out->verify = m->o.verify;
 	if (!out->to_format)
 		out->to_format = writer_for(m, e, output);
+}
+
+bool ferry__makes_directory(const struct ferry_migration *m,
+			    const struct ferry__entry *e)
+{
+	const struct ferry_format *f;
+	struct ferry_job job;
+
+	if (e->action != FERRY__CONVERT)
+		return false;
+	ferry__job_of(m, e, &e->item.source, e->item.output, &job);
+	f = format_of(m, job.to_format);
+	return f && f->flags & FERRY_FORMAT_DIRECTORY;
 }
 
 /* Its type is known, and has an upgrade or is simply written anew. */
@@ -359,13 +450,9 @@ static void plan(struct ferry_migration *m, struct ferry__entry *e)
 	struct ferry_error why = FERRY_ERROR_INIT;
 	struct ferry_buffer refused = FERRY_BUFFER_INIT;
 	struct ferry_plan *p;
-	int rc = ferry__plan_entry(m, e, e->item.output, &p, &why);
+	int rc = plan_output(m, e, &p, &why);
 
 	e->planned = true;
-	if (rc == FERRY_NOTFOUND && !e->tensors) {
-		skip(m, e, why.text);
-		return;
-	}
 	if (rc) {
 		ferry__entry_fail(m, e, &why);
 		return;
@@ -394,7 +481,7 @@ void ferry__survey_entry(struct ferry_migration *m, struct ferry__entry *e,
 	if (!e->matched || (full && e->action == FERRY__CONVERT &&
 			    !e->item.type)) {
 		if (read_entry(m, e, members, &why))
-			ferry__entry_fail(m, e, &why);
+			settle_broken(m, e, &why);
 		else if (!e->matched)
 			match(m, e);
 	}

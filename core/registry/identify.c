@@ -117,10 +117,9 @@ int ferry__identify(struct ferry_session *s, struct ferry_source *src,
 	return 0;
 }
 
-int ferry__identify_directory(struct ferry_session *s,
-			      const struct ferry_directory *d,
-			      const char *path, const struct ferry_known **out,
-			      struct ferry_error *err)
+static struct best ask_directory(const struct ferry_session *s,
+				 const struct ferry_directory *d,
+				 const char *path)
 {
 	struct ferry_probe probe = { .names = d->names, .n_names = d->n };
 	struct best best = { .row = NULL };
@@ -129,12 +128,32 @@ int ferry__identify_directory(struct ferry_session *s,
 	ferry__directory_name(path, name);
 	probe.name = name;
 	ask_all(s, &probe, &best);
+	return best;
+}
+
+int ferry__identify_directory(struct ferry_session *s,
+			      const struct ferry_directory *d,
+			      const char *path, const struct ferry_known **out,
+			      struct ferry_error *err)
+{
+	struct best best = ask_directory(s, d, path);
+
 	if (!best.row)
 		return ferry__diagnose_directory(s, path, err);
 	if (best.tied)
 		return fail_tied(&best, path, err);
 	*out = best.row;
 	return 0;
+}
+
+bool ferry__is_artifact(struct ferry_session *s,
+			const struct ferry_directory *d, const char *path,
+			const struct ferry_known **out)
+{
+	struct best best = ask_directory(s, d, path);
+
+	*out = best.row;
+	return best.score > NAME_ONLY && !best.tied;
 }
 
 static int identify_directory(struct ferry_session *s, const char *path,

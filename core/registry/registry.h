@@ -115,6 +115,11 @@ int ferry__identify_directory(struct ferry_session *s,
 			      const struct ferry_directory *d,
 			      const char *path, const struct ferry_known **out,
 			      struct ferry_error *err);
+/* The directory as a whole is an artifact of *out's, and does not merely have
+ * some below it. */
+bool ferry__is_artifact(struct ferry_session *s,
+			const struct ferry_directory *d, const char *path,
+			const struct ferry_known **out);
 bool ferry__is_directory_format(const struct ferry_known *format);
 bool ferry__any_directory_format(const struct ferry_session *s);
 /* diagnose.c: always an error, UNSUPPORTED or MALFORMED.  `certain` when one of

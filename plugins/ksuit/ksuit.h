@@ -270,6 +270,8 @@ int choice_make(struct choice *out, const struct ferry_options *options,
 bool choice_takes(const struct choice *c, const char *path);
 /* What stands before "checkpoints/"; false when the path is no file of a run. */
 bool stage_of(const char *path, struct slice *out);
+/* The name of a run's directory, where its run was not named by hand. */
+bool is_run_id(const char *name);
 
 /* ---- resolver.c: what noether's initializers would read ------------------------ */
 

@@ -34,6 +34,24 @@ bool stage_of(const char *path, struct slice *out)
 	return true;
 }
 
+/* As the framework makes them: 2026-02-01_ab12c. */
+bool is_run_id(const char *name)
+{
+	static const char form[] = "0000-00-00_aaaaa";
+
+	if (strlen(name) != sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; form[i]; i++) {
+		bool digit = name[i] >= '0' && name[i] <= '9';
+		bool letter = name[i] >= 'a' && name[i] <= 'z';
+
+		if (form[i] == '0' ? !digit : form[i] == 'a' ?
+		    !digit && !letter : name[i] != form[i])
+			return false;
+	}
+	return true;
+}
+
 /* ---- what is asked for ------------------------------------------------------------ */
 
 static bool is_part(struct slice s, const char *wanted, bool last)

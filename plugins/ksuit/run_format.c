@@ -8,14 +8,21 @@ static const struct ferry_option_spec read_options[] = {
 	CHOICE_OPTIONS, { .name = NULL }
 };
 
+/* A directory is a run when it has the name of one or "checkpoints" right below
+ * it; above that lie several runs, or a run among other things. */
 static int probe(const struct ferry_probe *probe)
 {
+	bool named = is_run_id(probe->name), any = false, one = true;
 	struct slice stage;
 
-	for (size_t i = 0; i < probe->n_names; i++)
-		if (stage_of(probe->names[i], &stage))
-			return 90;
-	return 0;
+	for (size_t i = 0; i < probe->n_names; i++) {
+		if (!stage_of(probe->names[i], &stage))
+			continue;
+		any = true;
+		one = one && strchr(probe->names[i], '/') &&
+		      (!stage.n || (named && !memchr(stage.p, '/', stage.n)));
+	}
+	return !any ? 0 : one ? 90 : 40;
 }
 
 static int read_file(const struct ferry_input *in, const char *name,

@@ -18,6 +18,7 @@ CLI_TESTS += \
 	tests/cli/losses.sh \
 	tests/cli/migrate.sh \
 	tests/cli/migrate_faults.sh \
+	tests/cli/migrate_sets.sh \
 	tests/cli/page.sh \
 	tests/cli/raw.sh \
 	tests/cli/scan.sh \

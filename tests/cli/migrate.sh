@@ -174,13 +174,66 @@ status 5
 out 'failed: odd/page.pt: '
 run verify odder --ledger
 status 0
-if [ "$(id -u)" -ne 0 ]; then
-	mkdir odd/shut
-	chmod 0 odd/shut
-	run migrate odd odder --to-format torch
-	err 'warning: odd/shut can'
-	chmod 755 odd/shut
+
+# What can't be looked into is a failure: nobody knows what is in it.
+unprivileged()
+{
+	last=$*
+	if [ "$(id -u)" -ne 0 ]; then
+		"$FERRY" "$@" >"$out" 2>"$err"
+	else
+		setpriv --reuid=65534 --regid=65534 --clear-groups \
+			"$FERRY" "$@" >"$out" 2>"$err"
+	fi
+	got=$?
+}
+mkdir -p closed/shut closed/open
+chmod 777 closed "$scratch"
+pair closed/shut/a.safetensors
+pair closed/open/b.safetensors
+pair closed/secret.safetensors
+chmod 0 closed/shut closed/secret.safetensors
+unprivileged migrate --version
+if [ "$got" -eq 0 ]; then
+	unprivileged migrate closed opened --to-format torch
+	status 5
+	err "failed: closed/shut: is a directory that can't be looked into: Permission denied"
+	err "failed: closed/secret.safetensors: can't open: Permission denied"
+	err '1 done, 2 failed'
+	mkdir readonly
+	unprivileged migrate closed/open readonly/sub --to-format torch
+	status 1
+	err "readonly/sub: can't make it: Permission denied"
 fi
+chmod 755 closed/shut
+
+# Configurations and logs are skipped or copied, whatever they look like; a
+# broken one is no broken checkpoint.
+mkdir others
+printf '{"step": 1}\n{"step": 2}\n' >others/metrics.jsonl
+printf '{"model_type": "x"}' >others/config.json
+printf 'a: !!python/object:gone.Config {x: 1}\n' >others/hparams.yaml
+printf '{"lr": 1, // so far\n}' >others/settings.json
+printf 'epoch 1\n' >others/log.txt
+pair others/one.safetensors
+for what in '--to-format torch' --upgrade '--to state-dict'; do
+	rm -rf othered
+	run migrate others othered $what
+	status 0
+	err '1 done, 5 skipped'
+	rm -rf othered
+	run migrate others othered $what --copy-others
+	status 0
+	err '1 done, 5 copied'
+	for file in metrics.jsonl config.json hparams.yaml settings.json \
+		log.txt; do
+		cmp -s others/$file othered/$file ||
+			fail "$what: $file was not copied"
+	done
+done
+run migrate --in-place others --upgrade
+status 0
+absent others/config.json.ferry-backup others/log.txt.ferry-backup
 run migrate nowhere new --to-format torch
 status 1
 err 'nowhere: is not there'

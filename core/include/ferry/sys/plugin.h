@@ -66,7 +66,10 @@ struct ferry_probe {
 };
 
 /* Scores: 0 not mine; up to 40 by name only; 60-90 magic; 100 magic and
- * structure checked.  An equal top score is AMBIGUOUS, never settled by order. */
+ * structure checked.  An equal top score is AMBIGUOUS, never settled by order.
+ * Of a directory: up to 40 when artifacts lie somewhere below it, several
+ * perhaps or among other things; 60 and more when it is one.  A batch takes a
+ * directory as one item only when it is one. */
 
 /* One file to read, and its neighbours; or a directory. */
 struct ferry_input {

@@ -1,0 +1,176 @@
+#!/bin/sh
+# Migrations of what several files make together: runs of ksuit, shards.  Files
+# that are no part of them are never lost, and never theirs.
+. "${abs_top_srcdir:?}/tests/cli/lib.sh"
+
+corpus=$FERRY_CORPUS/ksuit
+[ -d "$corpus" ] || skip 'no checkpoints of ksuit'
+run types --json
+grep -q ksuit/run "$out" || skip 'no plugin knows ksuit'
+id=2026-02-01_ab12c
+checkpoints=$id/train/checkpoints
+
+# tree DIR: a run with its log, among other things.
+tree()
+{
+	mkdir -p "$1/notes"
+	cp -r "$corpus/run/$id" "$1/"
+	chmod -R u+w "$1"
+	pair "$1/other.safetensors"
+	echo precious >"$1/notes/words.txt"
+	echo epoch >"$1/$id/train/log.txt"
+}
+
+# ---- a run is one item, what is around it is not its -----------------------
+tree src
+run migrate src dst --upgrade --dry-run --json
+status 0
+json_is totals/states/planned 2
+json_is totals/states/member 13
+run migrate src dst --upgrade --copy-others
+status 0
+err '2 done, 2 copied, 13 member'
+present "dst/$checkpoints/autoencoder.encoder_ema=0.99_cp=latest_model.th" \
+	"dst/$id.ferry.json" "dst/$id/train/log.txt" dst/notes/words.txt
+run verify "dst/$id"
+status 0
+run verify dst --ledger
+status 0
+run migrate src dst --upgrade --copy-others
+err '4 kept, 13 member'
+run migrate src one --to-format safetensors --weights
+status 0
+err '2 done'
+present one/$id.safetensors one/other.safetensors
+
+# Two runs beside each other are two.
+mkdir several
+cp -r "$corpus/run/$id" several/2026-02-02_cd34e
+cp -r "$corpus/run/$id" several/$id
+chmod -R u+w several
+run migrate several two --upgrade
+status 0
+err '2 done, 26 member'
+run migrate several/$id alone --upgrade
+status 0
+present "alone/$checkpoints/autoencoder.encoder_cp=latest_model.th"
+
+# Frozen, it stays one item.
+run migrate src parts --upgrade --plan-only -o work.jsonl --shards 2
+status 0
+run migrate work.jsonl --shard 0/2
+status 0
+run migrate work.jsonl --shard 1/2
+status 0
+run migrate src whole --upgrade
+diff -r -x .ferry parts whole >.t/diff 2>&1 || fail "parts: $(head -n 3 .t/diff)"
+
+# A run with a file that is broken fails as a whole.
+tree broken
+truncate -s 900 "broken/$checkpoints/autoencoder.encoder_cp=latest_model.th"
+run migrate broken never --upgrade
+status 5
+err "failed: broken/$id: "
+absent "never/$id"
+present never/other.safetensors
+# A rule that takes single files finds them where none takes the run.
+cat >single.yaml <<'END'
+rules:
+  - match: {type: ksuit/model, path: "*/finetune/*"}
+    upgrade: true
+END
+run migrate src single --recipe single.yaml
+status 0
+present "single/$id/finetune/checkpoints/head_cp=last_model.th"
+
+# ---- sources removed: those that were taken, and no other ------------------
+tree gone
+run migrate gone there --upgrade --verify --remove-source
+status 0
+absent "gone/$checkpoints" "gone/$id/finetune" gone/other.safetensors
+present gone/notes/words.txt gone/$id/train/log.txt
+run verify there --ledger
+status 0
+# Killed while it removed them: the rest is not made into a run of its own.
+cp -r there before
+mkdir -p "gone/$checkpoints"
+cp -p "$corpus/run/$checkpoints/autoencoder_cp=latest_trainer.th" \
+	"gone/$checkpoints/"
+python=$(command -v python3) && "$python" - "there/$id.ferry.json" \
+	"gone/$checkpoints/autoencoder_cp=latest_trainer.th" <<'END'
+import json, os, sys
+for file in json.load(open(sys.argv[1]))["source"]:
+    if file["path"].endswith(os.path.basename(sys.argv[2])):
+        os.utime(sys.argv[2], ns=(file["mtime_ns"], file["mtime_ns"]))
+END
+run migrate gone there --upgrade --verify --remove-source
+status 0
+err '1 kept'
+absent "gone/$checkpoints"
+diff -r -x .ferry there before >.t/diff 2>&1 ||
+	fail "what was done was made again: $(head -n 3 .t/diff)"
+
+# ---- in place, every file has its backup -----------------------------------
+tree here
+cp -r here .t/here
+run migrate --in-place here --upgrade
+status 0
+err '2 done'
+present "here/$checkpoints/autoencoder.encoder_ema=0.99_cp=latest_model.th"
+(cd .t/here && find . -name '*.th') | while read -r file; do
+	cmp -s "here/$file.ferry-backup" ".t/here/$file" ||
+		echo "no backup of $file"
+done >.t/missing
+[ ! -s .t/missing ] || fail "$(cat .t/missing)"
+absent "here/$checkpoints/autoencoder.encoder_cp=latest_ema=0.99_model.th"
+cmp -s here/$id/train/log.txt .t/here/$id/train/log.txt ||
+	fail 'the log is another'
+run migrate --in-place here --upgrade
+err '2 kept'
+
+# Shards, whether the new ones have the names of the old or not.
+pair whole.safetensors
+for size in 50B 1GB; do
+	rm -rf shards .t/shards
+	mkdir shards
+	run convert whole.safetensors shards/m.safetensors --shard-size 50B
+	status 0
+	echo '{"n": 1}' >shards/config.json
+	cp -r shards .t/shards
+	run migrate --in-place shards --to-format safetensors --cast float16 \
+		--shard-size $size
+	status 0
+	err '1 done, 1 skipped, 2 member'
+	for file in m-00001-of-00002.safetensors m-00002-of-00002.safetensors \
+		m.safetensors.index.json; do
+		cmp -s shards/$file.ferry-backup .t/shards/$file ||
+			fail "--shard-size=$size: no backup of $file"
+	done
+	run migrate --in-place shards --to-format safetensors --cast float16 \
+		--shard-size $size
+	err '1 kept'
+	no_err done
+	run verify shards --ledger
+	status 0
+done
+absent shards/m-00001-of-00002.safetensors
+
+# A set that is made of fewer files now leaves none of before.
+rm -rf shards
+mkdir shards
+cp .t/shards/m* shards
+run migrate shards fewer --to-format safetensors --shard-size 50B
+present fewer/m-00002-of-00002.safetensors
+run migrate shards fewer --to-format safetensors --shard-size 1GB
+status 0
+present fewer/m-00001-of-00001.safetensors
+absent fewer/m-00002-of-00002.safetensors
+cat >sized.yaml <<'END'
+rules:
+  - match: {size: ">500B"}
+    to-format: torch
+END
+run migrate shards sized --recipe sized.yaml
+status 0
+err '1 done'
+finish
