@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <ferry/dtype.h>
 
@@ -28,62 +27,17 @@ static const struct {
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n >= m && !strcmp(text + n - m, end);
-}
-
-static int from_checkpoint(struct cli *c, struct cli_expectation *e)
-{
-	struct ferry_error err = FERRY_ERROR_INIT;
-	struct ferry_value *weights;
-	struct cli_file file;
-	int status = cli_file_open(c, &file, e->what, NULL, NULL);
-
-	if (status)
-		return status;
-	status = cli_file_weights(c, &file, &weights);
-	if (!status && ferry_tensor_schema_of(&e->wanted, file.doc, weights,
-					      &err))
-		status = cli_failed(c, e->what, &err);
-	cli_file_close(&file);
-	return status;
-}
-
-/* A file of YAML is a schema, another file a checkpoint; else it is a name. */
-static int find_wanted(struct cli *c, struct cli_expectation *e,
-		       const struct cli_file *file)
-{
-	struct ferry_error err = FERRY_ERROR_INIT;
-	struct stat st;
-	int rc;
-
-	if (ends_with(e->what, ".yaml") || ends_with(e->what, ".yml"))
-		rc = ferry_tensor_schema_load(&e->wanted, e->what, e->dims,
-					      e->n_dims, &err);
-	else if (stat(e->what, &st))
-		rc = ferry_tensor_schema_find(&e->wanted, file->doc->store,
-					      e->what, e->dims, e->n_dims,
-					      &err);
-	else if (!e->n_dims)
-		return from_checkpoint(c, e);
-	else
-		rc = ferry_fail(&err, FERRY_MISUSE, "cli", FERRY_NO_OFFSET,
-				"--dim is for schemas, and --expect names a "
-				"checkpoint");
-	return rc ? cli_failed(c, NULL, &err) : CLI_DONE;
-}
-
 int cli_expect(struct cli *c, struct cli_expectation *e, struct cli_file *file)
 {
 	struct ferry_error err = FERRY_ERROR_INIT;
 	struct ferry_value *weights;
-	int status = find_wanted(c, e, file), rc;
+	int status, rc;
 
-	if (!status)
-		status = cli_file_weights(c, file, &weights);
+	if (ferry_tensor_schema_expected(&e->wanted, c->session,
+					 file->doc->store, e->what, e->dims,
+					 e->n_dims, &err))
+		return cli_failed(c, NULL, &err);
+	status = cli_file_weights(c, file, &weights);
 	if (status)
 		return status;
 	rc = ferry_findings_new(&e->misfits, &err);
@@ -184,6 +138,23 @@ static void put_sum(const struct cli_expectation *e)
 	       cli_count(text, n), cli_plural(n));
 }
 
+static void put_shift(const struct cli_expectation *e)
+{
+	char prefix[64];
+	int shift = ferry_tensor_schema_shift(e->misfits, prefix,
+					      sizeof(prefix));
+
+	if (!shift)
+		return;
+	fputs(shift > 0 ? "hint: names begin with " :
+	      "hint: names are expected to begin with ", stdout);
+	cli_puts(stdout, prefix);
+	fputs(shift > 0 ? ": ferry convert --strip-prefix=" :
+	      ": ferry convert --add-prefix=", stdout);
+	cli_puts(stdout, prefix);
+	putchar('\n');
+}
+
 void cli_print_expectation(const struct cli_expectation *e)
 {
 	const struct ferry_finding *f;
@@ -204,6 +175,7 @@ void cli_print_expectation(const struct cli_expectation *e)
 			printf("... and %zu more\n", n - i);
 	}
 	put_sum(e);
+	put_shift(e);
 }
 
 static json_t *spec_json(const struct ferry_tensor_spec *spec)

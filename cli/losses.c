@@ -12,6 +12,8 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
+#define TOLD 20	/* losses of a kind in a row */
+
 bool cli_is_loss(const struct ferry_finding *f)
 {
 	return f->level == FERRY_WARNING;
@@ -76,6 +78,19 @@ static bool is_refused_kind(const struct ferry_job *job,
 	return false;
 }
 
+static void print_prefix(const char *verb, const struct ferry_findings *all)
+{
+	const struct ferry_finding *f;
+
+	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++) {
+		if (!is_kind(f, "prefix"))
+			continue;
+		fprintf(stderr, "hint: ferry %s: ", verb);
+		cli_put_message(stderr, f->text);
+		fputc('\n', stderr);
+	}
+}
+
 static void print_hints(const struct cli *c, const struct ferry_job *job,
 			const struct ferry_findings *all)
 {
@@ -89,6 +104,7 @@ static void print_hints(const struct cli *c, const struct ferry_job *job,
 	if (!job->weights && is_refused_kind(job, all, "torchscript"))
 		fprintf(stderr, "hint: ferry %s --weights takes the module's "
 			"weights alone, which torch.load can make\n", verb);
+	print_prefix(verb, all);
 	if (!strcmp(kinds, "dtype"))
 		fprintf(stderr, "hint: ferry %s --allow-loss=dtype casts them; "
 			"--cast=DTYPE chooses to what\n", verb);
@@ -101,12 +117,33 @@ static void print_hints(const struct cli *c, const struct ferry_job *job,
 	free(kinds);
 }
 
+static void print_loss(const struct ferry_finding *f)
+{
+	fprintf(stderr, "  %s: ", f->code);
+	if (*f->path) {
+		cli_put_message(stderr, f->path);
+		fputs(": ", stderr);
+	}
+	cli_put_message(stderr, f->text);
+	if (!is_choice(f))
+		fprintf(stderr, " (--allow-loss=%s)", f->code);
+	fputc('\n', stderr);
+}
+
+static void print_more(const char *kind, size_t n)
+{
+	if (n > TOLD)
+		fprintf(stderr, "  %s: ... and %zu more; ferry plan "
+			"lists all\n", kind, n - TOLD);
+}
+
 void cli_print_losses(const struct cli *c, const char *path,
 		      const struct ferry_job *job, const struct ferry_plan *p)
 {
 	const struct ferry_findings *all = ferry_plan_findings(p);
-	size_t n = ferry_plan_refused(p);
+	size_t n = ferry_plan_refused(p), told = 0;
 	const struct ferry_finding *f;
+	const char *kind = "";
 
 	fflush(stdout);
 	fputs("ferry: ", stderr);
@@ -115,16 +152,15 @@ void cli_print_losses(const struct cli *c, const char *path,
 	for (size_t i = 0; (f = ferry_findings_get(all, i)); i++) {
 		if (!cli_is_refused(job, f))
 			continue;
-		fprintf(stderr, "  %s: ", f->code);
-		if (*f->path) {
-			cli_put_message(stderr, f->path);
-			fputs(": ", stderr);
+		if (!is_kind(f, kind)) {
+			print_more(kind, told);
+			kind = f->code;
+			told = 0;
 		}
-		cli_put_message(stderr, f->text);
-		if (!is_choice(f))
-			fprintf(stderr, " (--allow-loss=%s)", f->code);
-		fputc('\n', stderr);
+		if (told++ < TOLD)
+			print_loss(f);
 	}
+	print_more(kind, told);
 	if (!cli_hint_operand(c, job))
 		print_hints(c, job, all);
 }

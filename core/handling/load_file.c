@@ -409,6 +409,7 @@ static int read_model(struct ferry__loading *l, struct ferry_error *err)
 	if (rc)
 		return rc;
 	l->pretrained = ferry__yaml_get(y, ferry__yaml_root(y), "pretrained");
+	l->rules->pretrained |= !!l->pretrained;
 	procedure = ferry__yaml_get(y, ferry__yaml_root(y), "procedure");
 	rules = ferry__yaml_get(y, ferry__yaml_root(y), "rules");
 	rc = check_pretrained(l, err);

@@ -26,6 +26,7 @@ core_libferry_la_SOURCES += \
 	core/handling/schema_formula.h \
 	core/handling/schema_load.c \
 	core/handling/schema_loader.h \
+	core/handling/schema_shift.c \
 	core/handling/schema_unroll.c \
 	core/handling/yaml_file.c \
 	core/handling/yaml_file.h \

@@ -81,6 +81,11 @@ bool ferry_rules_strict(const struct ferry_rules *r)
 	return r->strict;
 }
 
+bool ferry_rules_pretrained(const struct ferry_rules *r)
+{
+	return r->pretrained;
+}
+
 static int set_label(struct ferry__rule *rule,
 		     const struct ferry__rule_text *text,
 		     struct ferry_error *err)

@@ -42,6 +42,7 @@ struct ferry_rules {
 	size_t n_others;
 	const char *expect;
 	bool strict;
+	bool pretrained;	/* a file has such a block */
 };
 
 /* What a rule says, as text. */

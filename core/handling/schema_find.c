@@ -8,6 +8,8 @@
 #include <ferry/sys/buffer.h>
 #include <ferry/sys/plugin.h>
 
+#include "core/registry/registry.h"
+
 int ferry__schema_open(const struct ferry_store *store, const char *name,
 		       bool named, struct ferry_source **out,
 		       struct ferry_error *err)
@@ -52,13 +54,25 @@ static int exists(const struct ferry_store *store, const char *file,
 	return ferry_fail(err, rc, why.origin, why.offset, "%s", why.text);
 }
 
+static int fail_unknown(const struct ferry_store *store, const char *name,
+			struct ferry_error *err)
+{
+	char shown[200], near[300];
+
+	ferry__nearest_schema(store, name, near, sizeof(near));
+	return ferry_fail(err, FERRY_NOTFOUND, "schema", FERRY_NO_OFFSET,
+			  "tensor schema %s is not known%s: no schema "
+			  "directory has it; to use a file, give its path",
+			  ferry_escape(shown, sizeof(shown), name,
+				       strlen(name)), near);
+}
+
 int ferry_tensor_schema_find(struct ferry_tensor_schema **out,
 			     const struct ferry_store *store, const char *name,
 			     const char *const *dims, size_t n_dims,
 			     struct ferry_error *err)
 {
 	struct ferry_buffer file = FERRY_BUFFER_INIT;
-	char shown[200];
 	int rc = 0;
 
 	for (int folder = 1; folder >= 0 && !rc; folder--) {
@@ -70,11 +84,29 @@ int ferry_tensor_schema_find(struct ferry_tensor_schema **out,
 		rc = ferry__schema_load(out, store, file.data, true, dims,
 					n_dims, err);
 	else if (!rc)
-		rc = ferry_fail(err, FERRY_NOTFOUND, "schema", FERRY_NO_OFFSET,
-				"tensor schema %s is not known: no schema "
-				"directory has it; to use a file, give its "
-				"path", ferry_escape(shown, sizeof(shown), name,
-						     strlen(name)));
+		rc = fail_unknown(store, name, err);
 	ferry_buffer_release(&file);
 	return rc;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n > m && !strcmp(text + n - m, end);
+}
+
+bool ferry_tensor_schema_is_file(const char *what)
+{
+	return ends_with(what, ".yaml") || ends_with(what, ".yml");
+}
+
+int ferry_tensor_schema_open(struct ferry_tensor_schema **out,
+			     const struct ferry_store *store, const char *what,
+			     const char *const *dims, size_t n_dims,
+			     struct ferry_error *err)
+{
+	return ferry_tensor_schema_is_file(what) ?
+	       ferry_tensor_schema_load(out, what, dims, n_dims, err) :
+	       ferry_tensor_schema_find(out, store, what, dims, n_dims, err);
 }

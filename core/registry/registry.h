@@ -78,6 +78,9 @@ void ferry__nearest_init(struct ferry__nearest *near, const char *name);
 void ferry__nearest_offer(struct ferry__nearest *near, const char *candidate);
 void ferry__nearest_text(const struct ferry__nearest *near, char *out,
 			 size_t cap);
+/* schema.c: the same of the tensor schemas beside "folder/name". */
+void ferry__nearest_schema(const struct ferry_store *store, const char *name,
+			   char *out, size_t cap);
 /* NOTFOUND: "<what> 'name' is not known (did you mean ...?)". */
 int ferry__fail_unknown(const struct ferry_session *s,
 			enum ferry_known_kind kind, const char *what,

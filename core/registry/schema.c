@@ -66,10 +66,12 @@ static int directories_of(const struct ferry_store *store,
 	const char **paths;
 	int rc;
 
-	*out = (struct directories){ .paths = store->schema_dirs,
-				     .n = store->n_schema_dirs };
-	if (store->schema_dirs)
+	*out = (struct directories){ .paths = NULL };
+	if (store && store->schema_dirs) {
+		out->paths = store->schema_dirs;
+		out->n = store->n_schema_dirs;
 		return 0;
+	}
 	rc = ferry_store_new(&out->own, err);
 	if (!rc)
 		rc = ferry__schema_dirs(out->own, NULL, &paths, &out->n, err);
@@ -268,4 +270,64 @@ int ferry_schema_list(struct ferry_store *store, const char *directory,
 	rc = list_all(&l, directory, names, n, err);
 	ferry_alloc_free(l.names);
 	return rc;
+}
+
+/* ---- names that are like another ------------------------------------------ */
+
+static int is_yaml(const struct dirent *entry)
+{
+	size_t n = strlen(entry->d_name);
+
+	return n > 5 && !strcmp(entry->d_name + n - 5, ".yaml");
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void offer_schemas(struct ferry__nearest *near, const char *root,
+			  const char *folder, struct ferry_buffer *text)
+{
+	struct dirent **entries = NULL;
+	int n = -1;
+
+	text->n = 0;
+	ferry_buffer_printf(text, "%s/%s/tensors", root, folder);
+	if (!text->failed)
+		n = scandir(text->data, &entries, is_yaml, by_name);
+	for (int i = 0; i < n; i++) {
+		text->n = 0;
+		ferry_buffer_printf(text, "%s/%.*s", folder,
+				    (int)strlen(entries[i]->d_name) - 5,
+				    entries[i]->d_name);
+		if (!text->failed)
+			ferry__nearest_offer(near, text->data);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
+void ferry__nearest_schema(const struct ferry_store *store, const char *name,
+			   char *out, size_t cap)
+{
+	struct ferry_buffer folder = FERRY_BUFFER_INIT;
+	struct ferry_buffer text = FERRY_BUFFER_INIT;
+	const char *slash = strrchr(name, '/');
+	struct ferry__nearest near;
+	struct directories dirs;
+
+	*out = '\0';
+	if (!slash || !ferry_stays_inside(name) ||
+	    directories_of(store, &dirs, NULL))
+		return;
+	ferry_buffer_printf(&folder, "%.*s", (int)(slash - name), name);
+	ferry__nearest_init(&near, name);
+	for (size_t i = 0; i < dirs.n && !folder.failed; i++)
+		offer_schemas(&near, dirs.paths[i], folder.data, &text);
+	ferry__nearest_text(&near, out, cap);
+	ferry_buffer_release(&folder);
+	ferry_buffer_release(&text);
+	ferry_store_unref(dirs.own);
 }

@@ -46,14 +46,6 @@ static int of_checkpoint(struct target *t, struct ferry_document *doc,
 	return rc ? rc : ferry_tensor_schema_of(&t->schema, doc, weights, err);
 }
 
-static bool is_file(const char *name)
-{
-	size_t n = strlen(name);
-
-	return (n > 5 && !strcmp(name + n - 5, ".yaml")) ||
-	       (n > 4 && !strcmp(name + n - 4, ".yml"));
-}
-
 static int open_schema(struct target *t,
 		       const struct ferry_conversion_args *args, size_t role,
 		       struct ferry_error *err)
@@ -69,10 +61,7 @@ static int open_schema(struct target *t,
 				  "not known: give a tensor schema with --set "
 				  "target=linnaeus/mFormerV1-sm, or a checkpoint "
 				  "of it with --with target=FILE");
-	if (is_file(t->name))
-		return ferry_tensor_schema_load(&t->schema, t->name, NULL, 0,
-						err);
-	return ferry_tensor_schema_find(&t->schema, args->store, t->name, NULL,
+	return ferry_tensor_schema_open(&t->schema, args->store, t->name, NULL,
 					0, err);
 }
 

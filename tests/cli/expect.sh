@@ -68,6 +68,13 @@ out order
 run verify m.safetensors --expect mock/none
 status 1
 err mock/none
+run verify m.safetensors --expect mock/bse
+status 1
+err "tensor schema mock/bse is not known (did you mean 'mock/base'?)"
+safetensors front.safetensors '{"p.a.weight":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]},"q.b.count":{"dtype":"I64","shape":[2],"data_offsets":[48,64]}}' 64
+run verify front.safetensors --expect mock/base
+status 4
+out 'hint: names begin with p.: ferry convert --strip-prefix=p.'
 run verify m.safetensors --expect ../mock/base
 no_out fits
 [ "$got" -ne 0 ] || fail 'a name that leaves the directories was taken'

@@ -83,6 +83,22 @@ status 0
 run verify "$files/ckpt_epoch_5.pth" --expect linnaeus/mFormerV1-sm
 status 4
 out 'shape'
+# A loader that is not strict takes what names there are, unless none fits.
+run convert "$files/ckpt_epoch_5.pth" loose.pth --model linnaeus/mFormerV1 \
+	--expect "$files/ckpt_epoch_5.pth"
+status 0
+err 'note: 46 tensors are missing: downsample_layers.0.norm.weight, '
+run convert "$files/ckpt_epoch_5.pth" x.pth --model linnaeus/mFormerV1 \
+	--expect "$files/wrapped.pth"
+status 3
+err "expected to begin with 'module.': --add-prefix=module. puts it there"
+run convert "$files/ckpt_epoch_5.pth" x.pth --model linnaeus/mFormerV1 \
+	--expect linnaeus/mFormerV1-sm
+status 3
+err 'schema: stem.0.weight: shape is [4, 3, 4, 4], but [96, 3, 4, 4] is expected'
+run verify loose.pth --expect linnaeus/mFormerV1-ms
+status 1
+err "(did you mean 'linnaeus/mFormerV1"
 
 # A run's own groups, with the stages that its model declares; and those.
 cat >run.yaml <<'END'

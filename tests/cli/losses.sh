@@ -145,15 +145,36 @@ out 'schema'
 run convert --expect s.yaml --drop b --cast float16 a.safetensors \
 	e2.safetensors
 status 3
-err 'schema: b.count: missing: '
-err 'schema: a.weight: dtype: '
+err 'schema: b.count: is missing; int64 of shape [2] is expected'
+err 'schema: a.weight: dtype is float16, but float32 is expected'
 absent e2.safetensors
 run convert --expect s.yaml --drop b --allow-loss=schema a.safetensors \
 	e2.safetensors
 status 0
 run plan --expect e2.safetensors a.safetensors e3.safetensors
 status 3
-out 'b.count: unexpected'
+out 'b.count: no such tensor is expected; it is int64 of shape [2]'
+header='{"p.a.weight":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]},"p.b.count":{"dtype":"I64","shape":[2],"data_offsets":[48,64]}}'
+safetensors front.safetensors "$header" 64
+run convert --expect s.yaml front.safetensors e3.safetensors
+status 3
+err "hint: ferry convert: names begin with 'p.', which is not expected: --strip-prefix=p. takes it off"
+run convert --expect s.yaml front.safetensors --strip-prefix=p. e3.safetensors
+status 0
+run convert --expect front.safetensors a.safetensors e3.safetensors
+status 3
+err "expected to begin with 'p.': --add-prefix=p. puts it there"
+i=0
+while [ $i -lt 30 ]; do
+	printf '%s"w%d":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}' \
+		"$([ $i -gt 0 ] && echo ,)" $i $i $((i + 1))
+	i=$((i + 1))
+done >many.txt
+safetensors many.safetensors "{$(cat many.txt)}" 30
+run convert --expect s.yaml many.safetensors e4.safetensors
+status 3
+err 'refused: 32 losses'
+err '  schema: ... and 12 more; ferry plan lists all'
 run plan --expect no/schema a.safetensors e3.safetensors
 [ "$got" -ne 0 ] || fail 'a schema that is not there'
 err no/schema

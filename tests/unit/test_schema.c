@@ -353,9 +353,15 @@ Test(schema, what_no_directory_has_is_not_found)
 		cr_expect_eq(ferry_tensor_schema_find(&s, store, names[i],
 						      NULL, 0, &err),
 			     FERRY_NOTFOUND);
-	cr_expect_str_eq(err.text, "tensor schema caiman/huge is not known: "
-			 "no schema directory has it; to use a file, give its "
-			 "path");
+	cr_expect_str_eq(err.text, "tensor schema caiman/huge is not known "
+			 "(did you mean 'caiman/base', 'caiman/large' or "
+			 "'caiman/rnnt'?): no schema directory has it; to use "
+			 "a file, give its path");
+	cr_expect_eq(ferry_tensor_schema_find(&s, NULL, "caiman/huge", NULL, 0,
+					      NULL), FERRY_NOTFOUND);
+	cr_assert_eq(ferry_tensor_schema_find(&s, NULL, "caiman/base", NULL, 0,
+					      NULL), 0);
+	ferry_tensor_schema_free(s);
 	ferry_store_unref(store);
 }
 

@@ -66,10 +66,12 @@ ferry_rules_options(const struct ferry_rules *r);
 /* The i-th key of the root under which the weights are sought, the first that
  * is there; "" is the root itself; NULL past the last: the type's rule. */
 FERRY_API const char *ferry_rules_source(const struct ferry_rules *r, size_t i);
-/* The tensor schema the result is to fit, or NULL; and whether names may be
- * missing and unexpected. */
+/* The tensor schema the result is to fit, or NULL; whether names must neither
+ * be missing nor unexpected; and whether a file says how pretrained weights are
+ * loaded, of which the former is a part. */
 FERRY_API const char *ferry_rules_expect(const struct ferry_rules *r);
 FERRY_API bool ferry_rules_strict(const struct ferry_rules *r);
+FERRY_API bool ferry_rules_pretrained(const struct ferry_rules *r);
 
 /*
  * Apply to the weights mapping (DICT or OBJECT with dict items) inside doc, in

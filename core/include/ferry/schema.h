@@ -28,11 +28,14 @@
 #ifndef FERRY_SCHEMA_H
 #define FERRY_SCHEMA_H
 
+#include <stdbool.h>
+
 #include <ferry/findings.h>
 #include <ferry/value.h>
 
 FERRY_BEGIN
 
+struct ferry_session;
 struct ferry_store;
 struct ferry_tensor_schema;
 
@@ -43,12 +46,33 @@ FERRY_API int ferry_tensor_schema_load(struct ferry_tensor_schema **out,
 				       const char *path,
 				       const char *const *dims, size_t n_dims,
 				       struct ferry_error *err);
-/* By name in the schema directories that the store's session knows. */
+/* By name in the schema directories that the store's session knows; NULL:
+ * those of the environment.  NOTFOUND, with names that are like it. */
 FERRY_API int ferry_tensor_schema_find(struct ferry_tensor_schema **out,
 				       const struct ferry_store *store,
 				       const char *name,
 				       const char *const *dims, size_t n_dims,
 				       struct ferry_error *err);
+/* What a person names: a file when it ends in ".yaml" or ".yml", as load;
+ * otherwise as find. */
+FERRY_API bool ferry_tensor_schema_is_file(const char *what);
+FERRY_API int ferry_tensor_schema_open(struct ferry_tensor_schema **out,
+				       const struct ferry_store *store,
+				       const char *what,
+				       const char *const *dims, size_t n_dims,
+				       struct ferry_error *err);
+/*
+ * As open, and when a file is there that is no YAML, the weights of that
+ * checkpoint (kept in the store).  UNSUPPORTED when it has none; MISUSE for
+ * dims with a checkpoint.
+ */
+FERRY_API int ferry_tensor_schema_expected(struct ferry_tensor_schema **out,
+					   struct ferry_session *s,
+					   struct ferry_store *store,
+					   const char *what,
+					   const char *const *dims,
+					   size_t n_dims,
+					   struct ferry_error *err);
 /* The names, shapes and dtypes of a mapping of weights (nested ones joined by
  * "."; decorated tensors too). */
 FERRY_API int ferry_tensor_schema_of(struct ferry_tensor_schema **out,
@@ -95,6 +119,14 @@ FERRY_API int ferry_tensor_schema_check(const struct ferry_tensor_schema *s,
 					uint32_t flags,
 					struct ferry_findings *out,
 					struct ferry_error *err);
+
+/*
+ * Whether the names that are missing and those that are unexpected differ by
+ * what stands before them: 1, and `out` is what the weights have too much; -1:
+ * what they lack; 0: neither, or it does not fit into `cap`.
+ */
+FERRY_API int ferry_tensor_schema_shift(const struct ferry_findings *misfits,
+					char *out, size_t cap);
 
 FERRY_END
 
