@@ -31,6 +31,16 @@ dist_caimaninference_DATA = \
 	schemas/caiman/inference/next.yaml \
 	$(NULL)
 
+audiocrafttensorsdir = $(schemadir)/audiocraft/tensors
+dist_audiocrafttensors_DATA = \
+	schemas/audiocraft/tensors/encodec-24khz.yaml \
+	schemas/audiocraft/tensors/encodec-48khz.yaml \
+	schemas/audiocraft/tensors/encodec-audiogen-16khz.yaml \
+	schemas/audiocraft/tensors/encodec-base-24khz.yaml \
+	schemas/audiocraft/tensors/encodec-musicgen-32khz.yaml \
+	schemas/audiocraft/tensors/encodec.yaml \
+	$(NULL)
+
 linnaeushandlingdir = $(schemadir)/handling/linnaeus
 dist_linnaeushandling_DATA = \
 	schemas/handling/linnaeus/mFormerV0.yaml \

@@ -145,6 +145,11 @@ int check_lm_conditioners(struct ferry_value *plain,
 			  struct ferry_value *weights, const char *path,
 			  struct ferry_findings *out, struct ferry_error *err);
 
+/* Names and shapes of a compression model against its configuration. */
+int check_codec_tensors(struct ferry_document *doc, struct ferry_value *plain,
+			struct ferry_value *weights, const char *path,
+			struct ferry_findings *out, struct ferry_error *err);
+
 /* One finding; a failure to add it is NOMEM. */
 int tell(struct ferry_findings *out, enum ferry_level level, const char *code,
 	 const char *path, struct ferry_error *err, const char *fmt, ...)

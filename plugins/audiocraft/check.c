@@ -370,6 +370,7 @@ static int compare_models(struct checking *c, struct ferry_value *plain)
 	struct ferry_value *items = best ? ferry_value_items(best) : NULL;
 	struct ferry_value *model = mapping(c->root, "model");
 	bool fsdp = is_truthy(part(c->root, "fsdp_best_state"));
+	enum family family;
 	int rc = 0;
 
 	if (!items || !items->u.dict.n)
@@ -377,10 +378,14 @@ static int compare_models(struct checking *c, struct ferry_value *plain)
 	if (model && model->u.dict.n && !part(c->root, "condition_provider"))
 		rc = fsdp ? compare_sharded(c, items, model) :
 		     compare_states(c, items, model);
-	if (!rc && plain && family_of(c->doc->store, plain, best, NULL) ==
-			    FAMILY_LM)
-		rc = check_lm(c, plain, best, fsdp);
-	return rc;
+	if (rc || !plain)
+		return rc;
+	family = family_of(c->doc->store, plain, best, NULL);
+	return family == FAMILY_LM ? check_lm(c, plain, best, fsdp) :
+	       family == FAMILY_COMPRESSION ?
+	       check_codec_tensors(c->doc, plain, best, fsdp ?
+				   "fsdp_best_state.model" :
+				   "best_state.model", c->out, c->err) : 0;
 }
 
 int check_training(struct ferry_document *doc, struct ferry_findings *out,
@@ -539,7 +544,12 @@ int check_export_compression(struct ferry_document *doc,
 	if (part(c.root, "pretrained"))
 		return check_reference(&c);
 	rc = check_export(&c, &plain);
-	return rc || !plain ? rc : check_kind(&c, plain, FAMILY_COMPRESSION);
+	if (!rc && plain)
+		rc = check_kind(&c, plain, FAMILY_COMPRESSION);
+	if (!rc && plain && mapping(c.root, "best_state"))
+		rc = check_codec_tensors(doc, plain, part(c.root, "best_state"),
+					 "best_state", out, err);
+	return rc;
 }
 
 /* ---- diffusion ---------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@ plugin_LTLIBRARIES += plugins/audiocraft.la
 audiocraft_parts = \
 	plugins/audiocraft/audiocraft.h \
 	plugins/audiocraft/check.c \
+	plugins/audiocraft/codec.c \
 	plugins/audiocraft/config.c \
 	plugins/audiocraft/conversions.c \
 	plugins/audiocraft/describe.c \

@@ -54,6 +54,19 @@ out "best_state.model.extra: 'extra' is not in model: loading the best state fai
 out "'emb.0.weight' is of shape 3 x 3, where the configuration gives 7 x 8"
 out "'linears.3.weight' is missing: the configuration asks for it"
 err '1 of 24 names in model are not in best_state.model'
+run verify "$corpus/broken/codec.bin"
+status 4
+out 'best_state.encoder.model.7.lstm.bias_hh_l0: is missing'
+out 'best_state.decoder.model.3.convtr.convtr.weight_g: shape is [8, 1, 1], but'
+out 'best_state.quantizer.vq.layers.2._codebook.inited: no such tensor is expected'
+out ': 3 violations'
+run verify "$corpus/exports/compression_state_dict.bin" \
+	--expect audiocraft/encodec --order --dim A=1 --dim D=8 --dim F=4 \
+	--dim R=2 --dim R0=4 --dim R1=2 --dim L=1 --dim Q=2 --dim B=16
+status 0
+run verify "$corpus/exports/compression_state_dict.bin" \
+	--expect audiocraft/encodec-musicgen-32khz
+status 4
 run verify "$corpus/broken/text.th"
 status 4
 out 'xp.cfg is of kind string: in a training checkpoint it is a DictConfig'

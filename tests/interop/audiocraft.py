@@ -4,7 +4,8 @@ exporters, OmegaConf and torch make.
 
     audiocraft.py FERRY WORK_DIR [OMEGACONF_DIR...]
 
-Run with a torch; each directory holds a release of omegaconf and is tried in a
+AUDIOCRAFT in the environment is a directory that holds audiocraft and einops:
+its own modules are built.  Run with a torch; each directory holds a release of omegaconf and is tried in a
 process of its own.  Without one, the omegaconf beside torch is used.
 """
 import json
@@ -131,7 +132,7 @@ def stereo():
 
 
 def names(make):
-    transposed = {'decoder.layers.3.'}
+    transposed = {'decoder.layers.3.', 'decoder.layers.6.'}
 
     def rename(name):
         if any(name.startswith(p) for p in transposed):
@@ -155,6 +156,106 @@ def names(make):
         'best_state': {rename(k): v for k, v in load(source).items()},
         'xp.cfg': OmegaConf.to_yaml(OmegaConf.create(make.COMPRESSION)),
         'version': make.VERSION, 'exported': True}))
+
+
+def modules(directory):
+    """AudioCraft's own autoencoder and quantizer, without all that the package
+    brings in; None where they can't be had."""
+    import types
+
+    if not os.path.isdir(os.path.join(directory, 'audiocraft')):
+        return None
+    sys.path.insert(0, directory)
+    for name in 'audiocraft', 'audiocraft.modules', 'audiocraft.quantization':
+        package = types.ModuleType(name)
+        package.__path__ = [os.path.join(directory, *name.split('.'))]
+        sys.modules[name] = package
+    flashy = sys.modules['flashy'] = types.ModuleType('flashy')
+    flashy.distrib = None
+    try:
+        from audiocraft.modules.seanet import SEANetDecoder, SEANetEncoder
+        from audiocraft.quantization.vq import ResidualVectorQuantizer
+    except ImportError as why:
+        print(f'AudioCraft is of no use here: {why}')
+        return None
+
+    def build(cfg):
+        plain = OmegaConf.to_container(cfg, resolve=True)
+        shared = {k: v for k, v in plain['seanet'].items()
+                  if k not in ('encoder', 'decoder')}
+        out = torch.nn.Module()
+        out.encoder = SEANetEncoder(**shared,
+                                    **plain['seanet'].get('encoder', {}))
+        out.decoder = SEANetDecoder(**shared,
+                                    **plain['seanet'].get('decoder', {}))
+        out.quantizer = ResidualVectorQuantizer(
+            dimension=out.encoder.dimension, **plain['rvq'])
+        return out.state_dict()
+
+    return build
+
+
+CODECS = [
+    '', 'norm=none', 'norm=spectral_norm', 'norm=time_group_norm', 'lstm=0',
+    'true_skip=false', 'n_residual_layers=3', 'n_residual_layers=0',
+    'ratios=[2]', 'ratios=[5, 4, 3, 2]', 'ratios=[2, 2, 2, 2, 2]',
+    'compress=4', 'dimension=5', 'n_filters=6', 'kernel_size=5',
+    'last_kernel_size=3', 'residual_kernel_size=5', 'channels=2',
+    'disable_norm_outer_blocks=1', 'disable_norm_outer_blocks=3',
+    'disable_norm_outer_blocks=4',
+]
+
+
+def codecs(make, directory):
+    """Tensors of compression models, in the dimensions of configurations."""
+    build = modules(directory)
+    if not build:
+        print('no AudioCraft: its compression models are not tested')
+        return
+    cfg = OmegaConf.create(make.COMPRESSION)
+    state = make.compression_state()
+    check('the corpus is a model of its configuration',
+          [(k, v.shape) for k, v in build(cfg).items()] ==
+          [(k, v.shape) for k, v in state.items()])
+    tried = 0
+    path = os.path.join(WORK, 'model.bin')
+    for change in CODECS:
+        cfg = OmegaConf.create(make.COMPRESSION)
+        if change:
+            cfg.merge_with_dotlist(['seanet.' + change])
+        state = build(cfg)
+        torch.save({'best_state': state, 'xp.cfg': OmegaConf.to_yaml(cfg),
+                    'version': make.VERSION, 'exported': True}, path)
+        told = ferry('verify', path)
+        check(f'model of {change}', ': ok: ' in told, told)
+        for wrong in 'dimension=7', 'lstm=3', 'ratios=[7, 2]':
+            other = OmegaConf.create(make.COMPRESSION)
+            other.merge_with_dotlist(['seanet.' + change, 'seanet.' + wrong]
+                                     if change else ['seanet.' + wrong])
+            torch.save({'best_state': state, 'xp.cfg':
+                        OmegaConf.to_yaml(other), 'version': make.VERSION,
+                        'exported': True}, path)
+            told = ferry('verify', path, fails=True)
+            check(f'model of {change} as {wrong}', 'violation' in told, told)
+        tried += 1
+    for name, more in [
+            ('encodec', []),
+            ('encodec-base-24khz', ['rvq.n_q=32']),
+            ('encodec-audiogen-16khz', ['seanet.n_filters=64', 'rvq.n_q=4',
+                                        'rvq.bins=2048']),
+            ('encodec-musicgen-32khz', ['seanet.n_filters=64', 'rvq.n_q=4',
+                                        'rvq.bins=2048',
+                                        'seanet.ratios=[8, 5, 4, 4]'])]:
+        cfg.merge_with_dotlist([
+            'seanet.dimension=128', 'seanet.n_filters=32', 'seanet.lstm=2',
+            'seanet.ratios=[8, 5, 4, 2]', 'rvq.n_q=8', 'rvq.bins=1024',
+            'seanet.disable_norm_outer_blocks=0'] + more)
+        torch.save(build(cfg), path)
+        told = ferry('verify', path, '--order', '--expect',
+                     'audiocraft/' + name)
+        check(name, ': ok: ' in told, told)
+        tried += 1
+    print(f'{tried} compression models of AudioCraft fit their schemas')
 
 
 EDITS = ['optim.lr=1e-5', 'optim.adam.betas=[0.5, 0.75]', 'dtype=float16',
@@ -271,6 +372,7 @@ def main(directories):
     names(make)
     edits(make)
     fine_tuning()
+    codecs(make, os.environ.get('AUDIOCRAFT', ''))
     releases(directories)
     print(f'torch {torch.__version__}, {len(failures)} failures')
     return 1 if failures else 0

@@ -113,6 +113,13 @@ if [ -x "$venv/bin/pip" ]; then
 	add_omegaconf 2.1.2 4.8
 	add_omegaconf 2.0.6 4.8
 fi
+# AudioCraft's modules alone: what else it needs is not called.
+AUDIOCRAFT=$venv/audiocraft
+export AUDIOCRAFT
+if [ -x "$venv/bin/pip" ] && [ ! -d "$AUDIOCRAFT/audiocraft" ]; then
+	"$venv/bin/pip" install -q --no-deps --target "$AUDIOCRAFT" \
+		audiocraft==1.3.0 einops >>"$log" 2>&1
+fi
 for python in $pythons; do
 	# shellcheck disable=SC2086 # a list of words
 	"$python" "$here/audiocraft.py" "$FERRY" "$work/audiocraft" $omegaconf

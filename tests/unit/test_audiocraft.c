@@ -431,6 +431,71 @@ Test(audiocraft, asks_exports_for_the_conditioners_they_name)
 			 "weight' is missing: the configuration asks for it");
 }
 
+/* ---- compression models ------------------------------------------------------------ */
+
+/* What is told of weights that have nothing, by this configuration. */
+static void check_codec(const char *yaml)
+{
+	struct ferry_value *plain;
+
+	ferry_findings_free(findings);
+	cr_assert_eq(ferry_findings_new(&findings, &err), 0);
+	cr_assert_eq(config_plain(store, text(yaml), NULL, &plain, &err), 0);
+	cr_assert_eq(check_codec_tensors(doc, plain, ferry_dict(store, 0), "w",
+					 findings, &err), 0, "%s", err.text);
+}
+
+static const char *told(size_t i)
+{
+	const struct ferry_finding *f = ferry_findings_get(findings, i);
+
+	return f ? f->text : "";
+}
+
+Test(audiocraft, knows_the_tensors_of_a_compression_model)
+{
+	check_codec("seanet: {ratios: [2], norm: none, n_residual_layers: 0}\n"
+		    "rvq: {n_q: 1}\n");
+	cr_expect_eq(ferry_findings_count(findings), 6 * 2 + 4);
+	cr_expect_eq(count_code("missing"), 6 * 2 + 4);
+	check_codec("seanet: {ratios: [2], norm: weight_norm}\n"
+		    "encodec: {quantizer: no_quant}\n");
+	/* 2 ends, a stage and 3 layers of 2 on each side, each of 3 tensors */
+	cr_expect_eq(ferry_findings_count(findings), 21);
+	cr_expect_str_eq(told(20), "34 more tensors are not those of the "
+			 "configuration");
+	check_codec("{}");
+	cr_expect_eq(ferry_findings_count(findings), 0);
+	check_codec("seanet: {n_filters: '${oc.env:X}'}");
+	cr_expect_eq(ferry_findings_count(findings), 0);
+	check_codec("seanet: {decoder: {trim_right_ratio: 1}, encoder: "
+		    "{n_filters: 3}}");
+	cr_expect_eq(ferry_findings_count(findings), 1);
+	cr_expect(strstr(told(0), "settings of their own"));
+}
+
+Test(audiocraft, asks_sizes_of_a_compression_model_to_be_some)
+{
+	check_codec("seanet: {n_filters: 0, lstm: x, norm: batch, ratios: 8}");
+	cr_expect_eq(ferry_findings_count(findings), 4);
+	cr_expect_str_eq(told(0), "seanet.n_filters is no integer of at least "
+			 "1");
+	cr_expect_str_eq(told(1), "seanet.lstm is no integer of at least 0");
+	cr_expect(strstr(told(2), "seanet.norm is no normalisation: give none"));
+	cr_expect(strstr(told(3), "seanet.ratios is no list"));
+	check_codec("seanet: {ratios: [2, 0]}");
+	cr_expect_eq(ferry_findings_count(findings), 1);
+	check_codec("seanet: {n_filters: 3, compress: 2}");
+	cr_expect_eq(ferry_findings_count(findings), 1);
+	cr_expect(strstr(told(0), "no model has the sizes"), "%s", told(0));
+	check_codec("seanet: {n_filters: 2147483647, dimension: 2147483647}");
+	cr_expect_eq(ferry_findings_count(findings), 1, "%s", told(1));
+	check_codec("compression_model: dac\nseanet: {}");
+	cr_expect_eq(ferry_findings_count(findings), 1);
+	cr_expect_str_eq(told(0), "compression_model is not encodec, which is "
+			 "all that AudioCraft builds");
+}
+
 /* ---- what loaders ask -------------------------------------------------------------- */
 
 Test(audiocraft, asks_magnet_for_its_spans)

@@ -67,7 +67,28 @@ sample_rate: 16000
 channels: 1
 compression_model: encodec
 encodec: {autoencoder: seanet, quantizer: rvq, sample_rate: '${sample_rate}'}
-seanet: {dimension: 8, n_filters: 4, ratios: [2, 2]}
+seanet:
+  dimension: 8
+  channels: ${channels}
+  causal: false
+  n_filters: 4
+  n_residual_layers: 1
+  ratios: [4, 2]
+  activation: ELU
+  activation_params: {alpha: 1.0}
+  norm: weight_norm
+  norm_params: {}
+  kernel_size: 7
+  residual_kernel_size: 3
+  last_kernel_size: 7
+  dilation_base: 2
+  pad_mode: constant
+  true_skip: true
+  compress: 2
+  lstm: 1
+  disable_norm_outer_blocks: 0
+  decoder: {trim_right_ratio: 1.0, final_activation: null}
+  encoder: {}
 rvq: {n_q: 2, bins: 16}
 losses: {adv: 4.0, feat: 4.0}
 """
@@ -111,18 +132,57 @@ def lm_state(seed=0, stereo=False):
     return out
 
 
+def conv(name, out, inner, width):
+    """A convolution with weight_norm; transposed ones have inner first."""
+    transposed = name.endswith('convtr')
+    yield f'{name}.bias', (inner if transposed else out,)
+    yield f'{name}.weight_g', (out, 1, 1)
+    yield f'{name}.weight_v', (out, inner, width)
+
+
+def lstm(name, width):
+    for part in 'ih', 'hh':
+        yield f'{name}.lstm.weight_{part}_l0', (4 * width, width)
+    for part in 'ih', 'hh':
+        yield f'{name}.lstm.bias_{part}_l0', (4 * width,)
+
+
+def residual(name, width):
+    yield from conv(name + '.block.1.conv.conv', width // 2, width, 3)
+    yield from conv(name + '.block.3.conv.conv', width, width // 2, 1)
+
+
+def compression_shapes():
+    """Of the modules that AudioCraft builds of COMPRESSION."""
+    name = 'encoder.model.{}.conv.conv'.format
+    yield from conv(name(0), 4, 1, 7)
+    yield from residual('encoder.model.1', 4)
+    yield from conv(name(3), 8, 4, 4)
+    yield from residual('encoder.model.4', 8)
+    yield from conv(name(6), 16, 8, 8)
+    yield from lstm('encoder.model.7', 16)
+    yield from conv(name(9), 8, 16, 7)
+    yield from conv('decoder.model.0.conv.conv', 16, 8, 7)
+    yield from lstm('decoder.model.1', 16)
+    yield from conv('decoder.model.3.convtr.convtr', 16, 8, 8)
+    yield from residual('decoder.model.4', 8)
+    yield from conv('decoder.model.6.convtr.convtr', 8, 4, 4)
+    yield from residual('decoder.model.7', 4)
+    yield from conv('decoder.model.9.conv.conv', 1, 4, 7)
+    for q in range(2):
+        name = f'quantizer.vq.layers.{q}._codebook.'
+        yield name + 'inited', (1,)
+        yield name + 'cluster_size', (16,)
+        yield name + 'embed', (16, 8)
+        yield name + 'embed_avg', (16, 8)
+
+
 def compression_state(seed=1):
     g = torch.Generator().manual_seed(seed)
-    out = collections.OrderedDict()
-    for name, shape in [
-            ('encoder.model.0.conv.conv.weight', (4, 1, 7)),
-            ('encoder.model.0.conv.conv.bias', (4,)),
-            ('decoder.model.1.convtr.convtr.weight', (8, 4, 4)),
-            ('decoder.model.1.convtr.convtr.bias', (4,)),
-            ('quantizer.vq.layers.0._codebook.embed', (16, 8))]:
-        out[name] = torch.randn(*shape, generator=g)
-    out['quantizer.vq.layers.0._codebook.inited'] = torch.ones(1)
-    return out
+    return collections.OrderedDict(
+        (name, torch.ones(1) if name.endswith('inited') else
+         torch.randn(*shape, generator=g))
+        for name, shape in compression_shapes())
 
 
 def with_metadata(state):
@@ -209,24 +269,16 @@ def legacy_export_lm(pkg):
 
 
 def hf_encodec():
-    g = torch.Generator().manual_seed(5)
-    shapes = [
-        ('encoder.layers.0.conv.weight_g', (4, 1, 1)),
-        ('encoder.layers.0.conv.weight_v', (4, 1, 7)),
-        ('encoder.layers.0.conv.bias', (4,)),
-        ('encoder.layers.1.block.1.conv.weight_v', (2, 4, 3)),
-        ('encoder.layers.4.lstm.weight_ih_l0', (16, 4)),
-        ('decoder.layers.0.conv.weight_v', (16, 8, 7)),
-        ('decoder.layers.0.conv.bias', (16,)),
-        ('decoder.layers.3.conv.weight_g', (16, 1, 1)),
-        ('decoder.layers.3.conv.weight_v', (16, 8, 4)),
-        ('decoder.layers.3.conv.bias', (8,)),
-        ('decoder.layers.4.block.1.conv.weight_v', (4, 8, 3)),
-        ('decoder.layers.9.conv.weight_v', (1, 4, 7)),
-        ('decoder.layers.9.conv.bias', (1,)),
-        ('quantizer.layers.0.codebook.embed', (16, 8)),
-    ]
-    return {name: torch.randn(*shape, generator=g) for name, shape in shapes}
+    """The compression model under Hugging Face's names."""
+    out = {}
+    for name, value in compression_state(5).items():
+        for new, old in [('.conv', '.conv.conv'), ('.conv', '.convtr.convtr'),
+                         ('coder.layers', 'coder.model'),
+                         ('quantizer.layers', 'quantizer.vq.layers'),
+                         ('.codebook', '._codebook')]:
+            name = name.replace(old, new)
+        out[name] = value
+    return out
 
 
 def files():
@@ -282,6 +334,14 @@ def broken():
     few['best_state']['model']['extra'] = torch.zeros(1)
     yield 'broken/shapes.th', few
     yield 'broken/text.th', dict(lm, **{'xp.cfg': 'solver: musicgen\n'})
+    codec = export_encodec(training(config(COMPRESSION), compression_state()))
+    codec['best_state'] = dict(codec['best_state'])
+    del codec['best_state']['encoder.model.7.lstm.bias_hh_l0']
+    codec['best_state']['decoder.model.3.convtr.convtr.weight_g'] = \
+        torch.zeros(8, 1, 1)
+    codec['best_state']['quantizer.vq.layers.2._codebook.inited'] = \
+        torch.ones(1)
+    yield 'broken/codec.bin', codec
     exported = export_lm(lm)
     exported['xp.cfg'] = 'a: [1\n'
     yield 'broken/config.bin', exported
