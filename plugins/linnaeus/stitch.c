@@ -453,13 +453,28 @@ static int stitch_all(struct stitch *s)
 	return report(s);
 }
 
+/* The code looks for names without "module." in a model that has it. */
+static int check_target(const struct stitch *s)
+{
+	bool wrapped;
+	int rc = ferry_option_bool(s->args->options, "target-ddp", &wrapped,
+				   s->err);
+
+	if (rc || !wrapped || s->documented)
+		return rc;
+	return ferry_fail(s->err, FERRY_MISUSE, "linnaeus", FERRY_NO_OFFSET,
+			  "with target-ddp=yes the code finds no place for any "
+			  "weight of two files, and loads nothing: "
+			  "semantics=documented puts module. before the names");
+}
+
 static int read_semantics(struct stitch *s)
 {
 	const char *text = ferry_option(s->args->options, "semantics");
 
 	s->documented = !strcmp(text, "documented");
 	if (s->documented || !strcmp(text, "upstream"))
-		return 0;
+		return check_target(s);
 	return ferry_fail(s->err, FERRY_MISUSE, "linnaeus", FERRY_NO_OFFSET,
 			  "semantics is upstream or documented, not '%.40s'",
 			  text);
@@ -495,6 +510,9 @@ static const struct ferry_option_spec options[] = {
 	  "taken; whether the target has some when not given" },
 	{ "semantics", "upstream", "upstream: no downsampler finds its name, as "
 	  "in the code; documented: downsamplers are taken too" },
+	{ "target-ddp", "no", "the model to load into is wrapped in "
+	  "DistributedDataParallel, for which --model puts module. before the "
+	  "names" },
 	{ NULL, NULL, NULL }
 };
 

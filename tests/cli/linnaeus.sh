@@ -51,6 +51,17 @@ run convert "$files/metaformer-V0.pth" x.pth --model linnaeus/mFormerV0 \
 	--set pretrained-source=metaformer
 status 2
 err "the first of 'model' that is there: none is"
+run convert "$files/metaformer.pth" guide.pth --model linnaeus/mFormerV0 \
+	--set semantics=documented --set pretrained-source=metaformer \
+	--set img-size=64
+status 0
+err 'semantics=upstream would keep or make 1 name: meta_1_other.weight'
+run diff --tolerance 1e-5 guide.pth "$files/metaformer-V0.pth"
+status 1
+out 'meta_1_other.weight'
+run convert "$files/metaformer-V0.pth" again.pth --model linnaeus/mFormerV0 \
+	--set semantics=documented --set img-size=64
+status 0
 run plan "$files/wrapped.pth" --model linnaeus/mFormerV1 --set target-ddp=yes
 status 0
 out "rule add prefix 'module.'"
@@ -68,6 +79,20 @@ run convert "$files/convnext.pth" ready.safetensors --to linnaeus/model \
 	--with target="$files/ckpt_epoch_5.pth" --model linnaeus/mFormerV1
 status 0
 run inspect ready.safetensors stem.0.weight
+status 0
+for semantics in upstream documented; do
+	run convert "$files/convnext.pth" ddp.pth --to linnaeus/model \
+		--with ropevit="$files/ropevit.pth" \
+		--with target="$files/ckpt_epoch_5.pth" \
+		--model linnaeus/mFormerV1 --set target-ddp=yes \
+		--set semantics=$semantics
+	[ $semantics = documented ] || {
+		status 2
+		err 'the code finds no place for any weight of two files'
+	}
+done
+status 0
+run inspect ddp.pth module.stem.0.weight
 status 0
 run convert "$files/convnext.pth" x.pth --to linnaeus/model
 status 3

@@ -19,7 +19,8 @@ sys.path.insert(0, os.path.join(corpus, "linnaeus"))
 sys.path[:0] = sys.argv[4:5]
 
 from models import (METADATA, ConvNeXt, MFormerV1, OrderedDict,  # noqa: E402
-                    Refused, RopeVit, load_pretrained, metaformer, stitched)
+                    Refused, RopeVit, load_documented, load_pretrained,
+                    metaformer, stitched)
 
 failures = []
 done = 0
@@ -92,6 +93,18 @@ def roots():
     yield "heads", {"model": OrderedDict([("head.weight", torch.rand(2))])}
 
 
+def one_run(name, root, path, model, source, ddp, size):
+    for semantics, load in (("upstream", load_pretrained),
+                            ("documented", load_documented)):
+        want = attempt(load, root, model, source, size, ddp)
+        same("%s %s for %s, source %r, ddp %s, %d" % (
+                 semantics, name, model, source, ddp, size), want,
+             path, "--model", model, "--set", "semantics=" + semantics,
+             "--set", "pretrained-source=" + source,
+             "--set", "img-size=%d" % size,
+             "--set", "target-ddp=" + ("no", "yes")[ddp])
+
+
 def one_file():
     for name, root in roots():
         path = save("in.pth", root)
@@ -99,14 +112,32 @@ def one_file():
             for source in "", "metaformer", "stitched_convnext_ropevit":
                 for ddp in False, True:
                     for size in (64, 384) if source else (384,):
-                        want = attempt(load_pretrained, root, model, source,
-                                       size, ddp)
-                        same("%s for %s, source %r, ddp %s, %d" % (
-                                 name, model, source, ddp, size), want,
-                             path, "--model", model,
-                             "--set", "pretrained-source=" + source,
-                             "--set", "img-size=%d" % size,
-                             "--set", "target-ddp=" + ("no", "yes")[ddp])
+                        one_run(name, root, path, model, source, ddp, size)
+
+
+def told():
+    """A run says that the other semantics differ when they do, and then
+    only."""
+    agree = 0
+    for name, root in roots():
+        path = save("in.pth", root)
+        for model in METADATA:
+            for source in "", "metaformer":
+                code, guide = (attempt(load, root, model, source, 64)
+                               for load in (load_pretrained, load_documented))
+                if code is None or guide is None:
+                    continue
+                shapes = [[(k, v.shape) for k, v in w.items()]
+                          for w in (code, guide)]
+                r = run("plan", path, "--model", model, "--set", "img-size=64",
+                        "--set", "pretrained-source=" + source)
+                agree += shapes[0] == shapes[1]
+                if ("semantics=documented would" in r.stdout) == (
+                        sorted(shapes[0]) == sorted(shapes[1])):
+                    failures.append("told: %s, %s, source %r: %s" % (
+                        name, model, source, r.stdout))
+    if not agree:
+        failures.append("told: the semantics never agree")
 
 
 # ---- two files --------------------------------------------------------------
@@ -221,6 +252,7 @@ def configs():
 torch.manual_seed(1)
 os.makedirs(work, exist_ok=True)
 one_file()
+told()
 two_files()
 loads()
 variants()

@@ -233,6 +233,29 @@ def load_pretrained(root, model, source="", size=384, ddp=False):
     return dropped(weights, meta)
 
 
+def load_documented(root, model, source="", size=384, ddp=False):
+    """The same as the guide describes it: drop, prefix, interpolate, map.  A
+    pattern that ends in a dot begins a word; any other is found anywhere."""
+    meta = METADATA[model]
+    weights = pick(root, "model", "state_dict_ema", "state_dict")
+    for p in meta["drop_params"]:
+        start = r"(?<!\w)" if p.endswith(".") else ""
+        weights = OrderedDict((k, v) for k, v in weights.items()
+                              if not re.search(start + re.escape(p), k))
+    for b in meta["drop_buffers"]:
+        weights = OrderedDict((k, v) for k, v in weights.items()
+                              if b not in k)
+    weights = prefixed(weights, ddp)
+    if meta["interpolate"]:
+        weights = interpolated(weights, size)
+    if source == "metaformer":
+        weights = OrderedDict(
+            (k, v) for k, v in weights.items()
+            if not (k.startswith(("head", "module.head")) or "head.fc" in k or
+                    ("meta_" in k and re.search("head_[12]", k))))
+    return weights
+
+
 def stitched(convnext, ropevit, target, depths, mixed, documented=False):
     def bare(weights):
         return OrderedDict((k[7:] if k.startswith("module.") else k, v)
