@@ -131,6 +131,19 @@ int pickle_scan(struct ferry_source *src, uint64_t offset,
 		struct ferry_store *store, struct ferry_value **out,
 		uint64_t *end, struct ferry_error *err);
 
+/* Which opcodes a pickle has. */
+struct pickle_opcodes {
+	unsigned protocol;		/* as declared; 0: not */
+	uint64_t count[256];
+	uint64_t offset[256];		/* of the first */
+};
+
+/* As pickle_scan(); *opcodes counts what was walked over. */
+int pickle_scan_opcodes(struct ferry_source *src, uint64_t offset,
+			struct ferry_store *store, struct ferry_value **out,
+			struct pickle_opcodes *opcodes, uint64_t *end,
+			struct ferry_error *err);
+
 /* True when calling or building what a pickle names so can run code or reach
  * the system.  Not a verdict on the rest. */
 bool pickle_is_dangerous(const char *module, const char *name);

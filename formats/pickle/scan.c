@@ -141,6 +141,7 @@ struct named {
 struct scan {
 	struct pickle_input in;
 	struct ferry_store *store;
+	struct pickle_opcodes *opcodes;	/* NULL: nobody asks */
 	uint64_t *stack;
 	size_t n, cap, fence;
 	size_t *marks;
@@ -563,6 +564,13 @@ static int apply(struct scan *s, const struct opcode *op)
 	}
 }
 
+static void count_opcode(struct scan *s, uint8_t opcode)
+{
+	if (opcodes[opcode].argument != NO_OPCODE &&
+	    !s->opcodes->count[opcode]++)
+		s->opcodes->offset[opcode] = s->in.at;
+}
+
 static int run(struct scan *s)
 {
 	int opcode, ret = 0;
@@ -571,7 +579,11 @@ static int run(struct scan *s)
 		opcode = pickle_input_opcode(&s->in);
 		if (opcode < 0)
 			return FERRY_MALFORMED;
+		if (s->opcodes)
+			count_opcode(s, (uint8_t)opcode);
 		ret = read_argument(s, &opcodes[opcode]);
+		if (!ret && opcode == 0x80 && s->opcodes)
+			s->opcodes->protocol = (unsigned)s->number;
 		if (!ret)
 			ret = apply(s, &opcodes[opcode]);
 	}
@@ -614,15 +626,18 @@ static int report(struct scan *s, struct ferry_value **out)
 	return 0;
 }
 
-int pickle_scan(struct ferry_source *src, uint64_t offset,
-		struct ferry_store *store, struct ferry_value **out,
-		uint64_t *end, struct ferry_error *err)
+int pickle_scan_opcodes(struct ferry_source *src, uint64_t offset,
+			struct ferry_store *store, struct ferry_value **out,
+			struct pickle_opcodes *counts, uint64_t *end,
+			struct ferry_error *err)
 {
 	struct ferry_error own = FERRY_ERROR_INIT;
-	struct scan s = { .store = store };
+	struct scan s = { .store = store, .opcodes = counts };
 	int ret;
 
 	*out = NULL;
+	if (counts)
+		memset(counts, 0, sizeof(*counts));
 	s.memo.store = store;
 	ret = pickle_input_init(&s.in, src, offset, "pickle", &own);
 	if (!ret)
@@ -641,4 +656,11 @@ int pickle_scan(struct ferry_source *src, uint64_t offset,
 	if (own.code && err && !err->code)
 		*err = own;
 	return own.code ? own.code : ret;
+}
+
+int pickle_scan(struct ferry_source *src, uint64_t offset,
+		struct ferry_store *store, struct ferry_value **out,
+		uint64_t *end, struct ferry_error *err)
+{
+	return pickle_scan_opcodes(src, offset, store, out, NULL, end, err);
 }

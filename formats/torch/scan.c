@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <ferry/sys/buffer.h>
+#include <ferry/sys/bytes.h>
 #include <ferry/sys/map.h>
 
 #include "formats/pickle/pickle.h"
@@ -145,7 +146,7 @@ static int add_global(struct scan *s, struct ferry_value *dict,
 	return r ? r : add_count(s, known, dict, "calls");
 }
 
-static int add_opcode(struct scan *s, const struct torch_opcodes *ops,
+static int add_opcode(struct scan *s, const struct pickle_opcodes *ops,
 		      uint8_t op, const char *pickle)
 {
 	struct ferry_value *dict = ferry_dict(s->store, 6);
@@ -171,7 +172,7 @@ static int add_opcode(struct scan *s, const struct torch_opcodes *ops,
 	return r;
 }
 
-static int add_opcodes(struct scan *s, const struct torch_opcodes *ops,
+static int add_opcodes(struct scan *s, const struct pickle_opcodes *ops,
 		       const char *pickle)
 {
 	int r = 0;
@@ -205,19 +206,15 @@ static int scan_pickle(struct scan *s, struct ferry_source *src,
 {
 	struct ferry_error broken = FERRY_ERROR_INIT;
 	struct ferry_value *list = NULL;
-	struct torch_opcodes ops;
+	struct pickle_opcodes ops;
 	int r;
 
 	*end = offset;
-	r = pickle_scan(src, offset, s->store, &list, end, &broken);
+	r = pickle_scan_opcodes(src, offset, s->store, &list, &ops, end,
+				&broken);
 	r = note_broken(s, r, &broken);
 	for (uint32_t i = 0; !r && list && i < list->u.list.n; i++)
 		r = add_global(s, list->u.list.items[i], pickle);
-	if (r)
-		return r;
-	ferry_error_clear(&broken);
-	r = torch_opcodes_count(src, offset, &ops, &broken);
-	r = note_broken(s, r, &broken);
 	return r ? r : add_opcodes(s, &ops, pickle);
 }
 
@@ -271,8 +268,9 @@ static int end_scan(struct scan *s, int r, unsigned protocol,
 
 /* ---- zip --------------------------------------------------------------- */
 
+/* `label` is what the report calls it. */
 static int scan_record(struct scan *s, struct torch_archive *a,
-		       const char *record)
+		       const char *record, const char *label)
 {
 	const struct zip_member *m;
 	struct ferry_source *src = NULL;
@@ -286,7 +284,7 @@ static int scan_record(struct scan *s, struct torch_archive *a,
 				  record);
 	r = zip_member_source(a->zip, m, &src, s->err);
 	if (!r)
-		r = scan_pickle(s, src, 0, record, &end);
+		r = scan_pickle(s, src, 0, label, &end);
 	ferry_source_unref(src);
 	return r;
 }
@@ -304,16 +302,72 @@ int torch_scan(const struct ferry_input *in, struct ferry_store *store,
 		return r;
 	r = begin(&s, store, err);
 	if (!r)
-		r = scan_record(&s, &a, "data.pkl");
+		r = scan_record(&s, &a, "data.pkl", "data.pkl");
 	protocol = s.protocol;
 	if (!r && a.script) {
-		r = scan_record(&s, &a, "constants.pkl");
+		r = scan_record(&s, &a, "constants.pkl", "constants.pkl");
 		/* Whatever it names: 2.13 refuses such an archive, 1.13 hands
 		 * it to torch.jit.load. */
 		s.releases = TORCH_1_13;
 	}
 	torch_archive_close(&a);
 	return end_scan(&s, r, protocol, out);
+}
+
+static bool is_zip(struct ferry_source *src)
+{
+	uint8_t head[4];
+
+	return src->nbytes >= sizeof(head) &&
+	       !ferry_source_read(src, head, 0, sizeof(head), NULL) &&
+	       ferry_le32(head) == UINT32_C(0x04034b50);
+}
+
+/* What torch.save() wrote into a program's archive: sample inputs, weights that
+ * are no plain bytes, and before 2.8 all of them.  Others may look like it. */
+static int scan_saved(struct scan *s, struct zip *zip,
+		      const struct zip_member *m)
+{
+	bool sure = m->name_len > 3 &&
+		    !memcmp(m->name + m->name_len - 3, ".pt", 3);
+	struct ferry_error broken = FERRY_ERROR_INIT;
+	struct ferry_source *src = NULL;
+	struct torch_archive inner;
+	char label[300];
+	int r = zip_member_source(zip, m, &src, s->err);
+
+	if (r)
+		return r;
+	if (!src->nbytes || (!sure && !is_zip(src)))
+		goto out;
+	ferry_escape(label, sizeof(label), m->name, m->name_len);
+	r = torch_archive_open(&inner, src, NULL, &broken);
+	if (!r) {
+		r = scan_record(s, &inner, "data.pkl", label);
+		torch_archive_close(&inner);
+	} else {
+		r = sure || r != FERRY_MALFORMED ?
+		    note_broken(s, r, &broken) : 0;
+	}
+out:
+	ferry_source_unref(src);
+	return r;
+}
+
+int torch_export_scan(const struct ferry_input *in, struct ferry_store *store,
+		      struct ferry_value **out, struct ferry_error *err)
+{
+	struct zip *zip;
+	struct scan s;
+	int r = zip_open(&zip, in->source, false, err);
+
+	if (r)
+		return r;
+	r = begin(&s, store, err);
+	for (size_t i = 0; !r && i < zip_count(zip); i++)
+		r = scan_saved(&s, zip, zip_member(zip, i));
+	zip_free(zip);
+	return end_scan(&s, r, s.protocol, out);
 }
 
 /* ---- the others -------------------------------------------------------- */

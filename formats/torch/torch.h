@@ -89,6 +89,8 @@ int torch_tar_read(const struct ferry_input *in, struct ferry_document *doc,
  */
 int torch_scan(const struct ferry_input *in, struct ferry_store *store,
 	       struct ferry_value **out, struct ferry_error *err);
+int torch_export_scan(const struct ferry_input *in, struct ferry_store *store,
+		      struct ferry_value **out, struct ferry_error *err);
 int torch_legacy_scan(const struct ferry_input *in, struct ferry_store *store,
 		      struct ferry_value **out, struct ferry_error *err);
 int torch_tar_scan(const struct ferry_input *in, struct ferry_store *store,

@@ -55,6 +55,7 @@ static const struct ferry_format export_format = {
 	.probe = torch_export_probe,
 	.read = torch_export_read,
 	.verify = torch_verify,
+	.scan = torch_export_scan,
 };
 
 static const struct ferry_format legacy_format = {

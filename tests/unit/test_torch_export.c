@@ -76,6 +76,31 @@ Test(torch_export, of_older_releases_too)
 	expect_weights("export_old.pt2");
 }
 
+static void expect_scan(const char *name, const char *pickle)
+{
+	struct ferry_input in = { .path = "" };
+	const struct ferry_value *globals, *first;
+	struct ferry_value *report;
+
+	must_read(torch_export_read, name);
+	in.source = file;
+	cr_assert_eq(torch_export_scan(&in, doc->store, &report, &err), 0,
+		     "%s", err.text);
+	globals = ferry_dict_get(report, "globals");
+	cr_assert_gt(globals->u.list.n, 0);
+	first = globals->u.list.items[0];
+	cr_expect(ferry_value_is(ferry_dict_get(first, "pickle"), pickle));
+	cr_expect(ferry_value_is(ferry_dict_get(report, "weights_only"),
+				 "loads"));
+	close_file();
+}
+
+Test(torch_export, its_pickles_are_scanned)
+{
+	expect_scan("export.pt2", "export/data/sample_inputs/model.pt");
+	expect_scan("export_old.pt2", "serialized_state_dict.pt");
+}
+
 Test(torch_export, other_archives_are_refused)
 {
 	cr_expect_eq(try_read(torch_export_read, "basic.pt"), FERRY_MALFORMED);
