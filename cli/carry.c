@@ -115,6 +115,8 @@ static int plan_job(struct cli *c, struct cli_job *j, struct ferry_plan **out)
 	status = cli_failed_by(c, is_about(&err, j->job.output) ? NULL :
 			       j->job.inputs[0], &err, j->job.found);
 	hint_at_mixup(c, &j->job);
+	if (err.code == FERRY_MISUSE && !j->job.average)
+		cli_hint_shards(&j->job);
 	if (err.code == FERRY_NOTFOUND)
 		cli_hint_operand(c, &j->job);
 	return status;

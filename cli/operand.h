@@ -15,4 +15,10 @@
  */
 bool cli_hint_operand(const struct cli *c, const struct ferry_job *job);
 
+/*
+ * The inputs are shards of one checkpoint ("x-00001-of-00003.safetensors"): say
+ * which file stands for all of them.  False: they are not.
+ */
+bool cli_hint_shards(const struct ferry_job *job);
+
 #endif

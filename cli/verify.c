@@ -176,11 +176,14 @@ static int compare_file(struct cli *c, struct verify *v)
 static int verify_file(struct cli *c, struct verify *v)
 {
 	int status = cli_session_open(c);
+	struct cli silent = *c;
 	bool ok;
 
+	/* What the reader warns of is among what is found. */
+	silent.quiet = true;
 	if (!status)
-		status = cli_file_open(c, &v->file, c->operands[0], v->format,
-				       v->as);
+		status = cli_file_open(&silent, &v->file, c->operands[0],
+				       v->format, v->as);
 	if (!status)
 		status = check_file(c, v);
 	if (!status && v->against)

@@ -324,7 +324,7 @@ static void *views_key(struct averaging *a, size_t i, size_t *n)
 
 		t = row(a, i)[k]->u.tensor;
 		part[0] = t->storage ? t->storage->id : 0;
-		part[1] = t->offset;
+		part[1] = t->storage ? t->offset : row(a, i)[k]->id;
 		part[2] = t->flags & (FERRY_CONJ | FERRY_NEG);
 		if (t->ndim)
 			memcpy(part + 3, t->strides, t->ndim * sizeof(*part));

@@ -386,7 +386,8 @@ int ferry__share(struct ferry_plan *p, struct ferry_error *err)
 	if (p->job.shared == FERRY_SHARED_COPY ||
 	    p->job.shared == FERRY_SHARED_FIRST)
 		return separate(p, err);
-	if (!error && can)
+	/* Where no tensor is kept, that they were one is the least of it. */
+	if (!error && (can || !(flags & FERRY_FORMAT_TENSORS)))
 		return 0;
 	rc = find_sharing(p->doc, error || !objects, &s, err);
 	if (rc || !s.n)

@@ -357,9 +357,14 @@ static int rename_whole(struct ferry_tree *t, bool sync,
 	if (rc)
 		return ferry_fail_errno(err, errno, "%s: can't rename %s to it",
 					t->text, t->temp);
+	rc = sync ? sync_fd(t, t->dirfd, err) : 0;
+	if (rc)
+		renameat(t->dirfd, t->name, t->dirfd, t->temp);
+	if (rc)
+		return rc;
 	ferry_pending_done(t->pending);
 	t->pending = NULL;
-	return sync ? sync_fd(t, t->dirfd, err) : 0;
+	return 0;
 }
 
 /* A file on its way into a directory that is there. */

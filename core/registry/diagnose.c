@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "core/base/utf8.h"
 #include "core/handling/yaml_file.h"
 
 #define PATTERN_MOST 64		/* bytes of one hexadecimal pattern */
@@ -204,12 +205,22 @@ static bool all_zero(const struct ferry_probe *p)
 	return true;
 }
 
+/* UTF-8 that a person could read, but for a character cut in two at the end of
+ * what is looked at. */
 static bool is_text(const struct ferry_probe *p)
 {
-	for (size_t i = 0; i < p->nhead; i++)
-		if ((p->head[i] < 0x20 && !strchr("\t\n\r\f", p->head[i])) ||
-		    !p->head[i] || p->head[i] == 0x7f)
+	const char *text = (const char *)p->head;
+	uint32_t code;
+	size_t n;
+
+	for (size_t i = 0; i < p->nhead; i += n) {
+		n = ferry_utf8_decode(text + i, p->nhead - i, &code);
+		if (!n)
+			return p->nhead < p->nbytes && p->nhead - i < 4;
+		if (!code || code == 0x7f ||
+		    (code < 0x20 && !strchr("\t\n\r\f", (int)code)))
 			return false;
+	}
 	return true;
 }
 

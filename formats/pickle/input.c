@@ -13,12 +13,13 @@ enum {
 
 static int truncated(struct pickle_input *in, uint64_t n)
 {
+	unsigned long long left = pickle_input_left(in);
+
 	return ferry_fail(in->err, FERRY_MALFORMED, in->origin, in->at,
 			  "pickle ends early: the opcode needs %llu more "
-			  "bytes, %llu are left; the file is cut short or "
-			  "damaged",
-			  (unsigned long long)n,
-			  (unsigned long long)pickle_input_left(in));
+			  "byte%s, %llu %s left; the file is cut short or "
+			  "damaged", (unsigned long long)n, n == 1 ? "" : "s",
+			  left, left == 1 ? "is" : "are");
 }
 
 int pickle_input_init(struct pickle_input *in, struct ferry_source *src,

@@ -328,9 +328,9 @@ static enum shape root_shape(struct ferry_document *doc,
 
 	if (!has_tensors(items, &n))
 		return SHAPE_OTHER;
-	return answer(out, SHAPE_STATE_DICT, 60, "dict of %u tensors and %u "
-		      "other value%s", n, items->u.dict.n - n,
-		      items->u.dict.n - n == 1 ? "" : "s");
+	return answer(out, SHAPE_STATE_DICT, 60, "dict of %u tensor%s and %u "
+		      "other value%s", n, n == 1 ? "" : "s",
+		      items->u.dict.n - n, items->u.dict.n - n == 1 ? "" : "s");
 }
 
 static enum shape weighty_shape(struct ferry_document *doc,

@@ -72,4 +72,23 @@ for words in '' --tensors --depth=3 --json '--tensors --json' --stats; do
 done
 run inspect --tensors evil.safetensors
 out '\x1B[31m'
+# A reader's warnings are told once.
+run verify "$FERRY_CORPUS/torch/embedded.pt"
+status 0
+[ "$(grep -c 'begins behind other bytes' "$err")" -eq 1 ] || fail 'not one warning'
+
+# Bytes that are no text.
+awk 'BEGIN { for (i = 0; i < 100; i++) printf "\377" }' > high.bin
+run inspect high.bin
+status 3
+err 'of no format known here'
+
+# Shards in the place of their index.
+run convert --shard-size 60 "$FERRY_CORPUS/torch/basic.pt" cut.safetensors
+status 0
+run convert cut-0000*.safetensors whole.pt
+status 2
+err 'hint: these are shards of one checkpoint: name their index, cut.safetensors.index.json, in the place of all of them'
+run convert cut.safetensors.index.json whole.pt
+status 0
 finish

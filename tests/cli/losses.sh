@@ -63,6 +63,13 @@ absent p.pt
 run convert --allow-loss "$numpy/packed.npy" p.pt
 status 0
 
+# Of what is lost anyhow it is not told that it was shared.
+run convert --json "$FERRY_CORPUS/torch/basic.pt" shared.json
+status 3
+json
+json_is refused 1
+json_is losses/0/kind tensors
+
 # What an archive has beside the checkpoint, and the code of a module.
 run convert "$FERRY_CORPUS/torch/extra.pt" e.pt
 status 3

@@ -374,6 +374,14 @@ def old_tar_archives():
 
 
 @check
+def averages_of_meta_tensors_stay_apart():
+    torch.save({"a": torch.empty(3, device="meta"), "b": torch.empty(3, device="meta", requires_grad=True), "w": torch.ones(2)}, path("meta.pt"))
+    ferry("average", "-q", "--overwrite", path("meta.pt"), path("meta.pt"), path("meta.mean.pt"))
+    got = load(path("meta.mean.pt"))
+    assert got["b"].requires_grad and not got["a"].requires_grad
+
+
+@check
 def torchscript_weights():
     model = shapes.Net().eval()
     scripted = torch.jit.trace(model, torch.randn(1, 3, 8, 8))

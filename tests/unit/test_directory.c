@@ -3,11 +3,13 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +32,21 @@ static void leave(void)
 	cr_assert_eq(chdir("/"), 0);
 	snprintf(command, sizeof(command), "rm -rf %s", scratch);
 	cr_assert_eq(system(command), 0);
+}
+
+/* As many succeed; then each fails.  Negative: none does. */
+static int syncs_left = -1;
+
+/* The library calls this one. */
+FERRY_API int fsync(int fd)
+{
+	if (!syncs_left) {
+		errno = EIO;
+		return -1;
+	}
+	if (syncs_left > 0)
+		syncs_left--;
+	return (int)syscall(SYS_fsync, fd);
 }
 
 TestSuite(directory, .init = enter, .fini = leave);
@@ -453,6 +470,25 @@ Test(directory, failed_write_leaves_nothing)
 		     FERRY_MALFORMED);
 	cr_expect_not_null(strstr(err.text, "loud"), "%s", err.text);
 	cr_expect_eq(count("."), 2);
+	ferry_session_free(s);
+}
+
+Test(directory, failed_sync_leaves_nothing)
+{
+	struct ferry_error err = FERRY_ERROR_INIT;
+	struct ferry_session *s = session();
+	int rc = FERRY_IO, n;
+
+	make_run();
+	for (n = 0; rc; n++) {
+		syncs_left = n;
+		rc = convert(s, "run", "copy/", false, NULL, &err);
+		syncs_left = -1;
+		cr_assert(!rc || rc == FERRY_IO, "%d: %s", rc, err.text);
+		cr_assert_eq(absent("copy"), rc != 0, "sync %d", n);
+		cr_assert_eq(count("."), rc ? 1 : 2, "sync %d", n);
+	}
+	cr_expect_gt(n, 2);
 	ferry_session_free(s);
 }
 
