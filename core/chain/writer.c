@@ -5,11 +5,11 @@
 
 #include <string.h>
 
-static bool ends_with(const char *name, const char *suffix)
+static bool ends_with(const char *name, size_t n, const char *suffix)
 {
-	size_t n = strlen(name), m = strlen(suffix);
+	size_t m = strlen(suffix);
 
-	return m && n >= m && !strcmp(name + n - m, suffix);
+	return m && n >= m && !memcmp(name + n - m, suffix, m);
 }
 
 struct choice {
@@ -18,13 +18,14 @@ struct choice {
 };
 
 static void offer_suffixes(struct choice *c, const struct ferry_known *row,
-			   const char *name)
+			   const char *name, size_t n)
 {
 	const char *const *suffix = row->format->suffixes;
 	size_t longest = 0;
 
 	for (; suffix && *suffix; suffix++)
-		if (ends_with(name, *suffix) && strlen(*suffix) > longest)
+		if (ends_with(name, n, *suffix) &&
+		    strlen(*suffix) > longest)
 			longest = strlen(*suffix);
 	if (!longest || longest < c->length)
 		return;
@@ -56,18 +57,30 @@ static int fail_suffix(struct ferry_session *s, const char *name,
 	return FERRY_UNSUPPORTED;
 }
 
+/* Less ".1", the rank of a shard: bytes. */
+static size_t without_rank(const char *name)
+{
+	size_t n = strlen(name), end = n;
+
+	while (end && name[end - 1] >= '0' && name[end - 1] <= '9')
+		end--;
+	return end < n && end > 1 && name[end - 1] == '.' ? end - 1 : n;
+}
+
 int ferry__writer_of(struct ferry_session *s, const char *name,
 		     const struct ferry_known **out, struct ferry_error *err)
 {
 	struct choice c = { .row = NULL };
 	const struct ferry_known *row;
 	char shown[200];
+	size_t n;
 
 	name = ferry__base_name(name);
+	n = without_rank(name);
 	for (size_t i = 0; (row = ferry_session_get(s, FERRY_KNOWN_FORMATS,
 						    i)); i++)
 		if (row->format->write)
-			offer_suffixes(&c, row, name);
+			offer_suffixes(&c, row, name, n);
 	if (!c.row)
 		return fail_suffix(s, name, err);
 	ferry_escape(shown, sizeof(shown), name, strlen(name));

@@ -21,6 +21,7 @@ enum artifact {
 	ARTIFACT_EXPORT_LM,
 	ARTIFACT_EXPORT_COMPRESSION,
 	ARTIFACT_DIFFUSION,
+	ARTIFACT_AUDIOSEAL,
 };
 
 /* What the solver trains; what a configuration or names of tensors say. */
@@ -41,6 +42,16 @@ enum family family_of(struct ferry_store *store, struct ferry_value *config,
 		      struct ferry_value *weights,
 		      const struct ferry_value **solver);
 const char *family_name(enum family family);
+
+/* Half of a watermarking model, by names of its tensors (watermark.c). */
+enum seal {
+	SEAL_NONE,
+	SEAL_GENERATOR,
+	SEAL_DETECTOR,
+};
+enum seal seal_of(const struct ferry_value *root);
+/* Of its message; 0: none, or they can't be told. */
+uint64_t seal_bits(const struct ferry_value *root);
 
 /* A mapping at a key of the root (or any mapping), or NULL. */
 struct ferry_value *part(const struct ferry_value *holder, const char *key);
@@ -134,6 +145,11 @@ int check_export_compression(struct ferry_document *doc,
 			     struct ferry_error *err);
 int check_diffusion(struct ferry_document *doc, struct ferry_findings *out,
 		    struct ferry_error *err);
+int check_audioseal(struct ferry_document *doc, struct ferry_findings *out,
+		    struct ferry_error *err);
+/* Names and tensors in a mapping, and nothing else. */
+int check_weights(struct ferry_value *weights, const char *path,
+		  struct ferry_findings *out, struct ferry_error *err);
 /* Names and shapes of a language model against its configuration. */
 int check_lm_tensors(struct ferry_value *plain, struct ferry_value *weights,
 		     const char *path, struct ferry_findings *out,
@@ -174,6 +190,7 @@ CONVERSION(run_training_state);
 CONVERSION(run_export_state);
 CONVERSION(run_state_export_lm);
 CONVERSION(run_state_export_compression);
+CONVERSION(run_audioseal_state);
 CONVERSION(run_edit_training);
 CONVERSION(run_edit_export);
 CONVERSION(run_upgrade_training);
@@ -183,6 +200,7 @@ LOSSES(export_compression_losses);
 LOSSES(wrap_losses);
 LOSSES(training_state_losses);
 LOSSES(export_state_losses);
+LOSSES(audioseal_state_losses);
 LOSSES(reference_losses);
 
 /* UNSUPPORTED, with what to convert to, where a run is known to train something

@@ -65,8 +65,8 @@ static const char *shown_key(const struct ferry_value *key, char out[200])
 	return ferry_escape(out, 200, key->u.s.data, key->u.s.nbytes);
 }
 
-static int check_tensors(struct checking *c, struct ferry_value *weights,
-			 const char *path)
+int check_weights(struct ferry_value *weights, const char *path,
+		  struct ferry_findings *out, struct ferry_error *err)
 {
 	const struct ferry_value *items = ferry_value_items(weights), *v;
 	const struct ferry_pair *pair;
@@ -84,12 +84,18 @@ static int check_tensors(struct checking *c, struct ferry_value *weights,
 		told++;
 		snprintf(where, sizeof(where), "%s.%s", path,
 			 shown_key(pair->key, name));
-		rc = VIOLATION(c, "not-a-tensor", where, "'%s' is of kind %s: "
-			       "%s holds names and tensors alone",
-			       shown_key(pair->key, name),
-			       ferry_kind_name(v->kind), path);
+		rc = tell(out, FERRY_VIOLATION, "not-a-tensor", where, err,
+			  "'%s' is of kind %s: %s holds names and tensors "
+			  "alone", shown_key(pair->key, name),
+			  ferry_kind_name(v->kind), path);
 	}
 	return rc;
+}
+
+static int check_tensors(struct checking *c, struct ferry_value *weights,
+			 const char *path)
+{
+	return check_weights(weights, path, c->out, c->err);
 }
 
 static bool same_shape(const struct ferry_value *a, const struct ferry_value *b)

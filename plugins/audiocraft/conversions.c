@@ -13,6 +13,8 @@ ROLE(from_training, "checkpoint", "audiocraft/training",
      "the checkpoint of a solver");
 ROLE(from_lm, "export", "audiocraft/export-lm",
      "the exported language model");
+ROLE(from_audioseal, "checkpoint", "audiocraft/audioseal",
+     "the generator or the detector");
 ROLE(from_compression, "export", "audiocraft/export-compression",
      "the exported compression model");
 
@@ -119,6 +121,10 @@ CONVERT(compression_state, "audiocraft-export-compression-to-state-dict",
 	"take the weights out of an exported compression model",
 	from_compression, "state-dict", NULL, export_state_losses,
 	run_export_state, 0);
+CONVERT(audioseal_state, "audiocraft-audioseal-to-state-dict",
+	"take the weights out of a watermarking generator or detector",
+	from_audioseal, "state-dict", NULL, audioseal_state_losses,
+	run_audioseal_state, 0);
 CONVERT(state_lm, "audiocraft-state-dict-to-export-lm",
 	"export weights with a configuration as a language model", from_state,
 	"audiocraft/export-lm", version_options, NULL, run_state_export_lm, 0);
@@ -154,7 +160,7 @@ CONVERT(upgrade_compression, "audiocraft-export-compression-upgrade",
 
 const struct ferry_conversion *const audiocraft_conversions[] = {
 	&export_lm, &export_compression, &wrap_lm, &wrap_compression,
-	&training_state, &lm_state, &compression_state, &state_lm,
-	&state_compression, &edit_training, &edit_lm, &edit_compression,
+	&training_state, &lm_state, &compression_state, &audioseal_state,
+	&state_lm, &state_compression, &edit_training, &edit_lm, &edit_compression,
 	&reference, &upgrade_training, &upgrade_lm, &upgrade_compression, NULL
 };

@@ -107,6 +107,15 @@ static const struct dimension {
 	{ "transformer_lm.n_q", "", " codebooks" },
 	{ "transformer_lm.card", "of ", "" },
 	{ NULL, NULL, NULL }
+}, flow_dimensions[] = {
+	{ "transformer_lm.dim", "dim ", "" },
+	{ "transformer_lm.num_layers", "", " layers" },
+	{ "transformer_lm.num_heads", "", " heads" },
+	{ "transformer_lm.flow_dim", "a flow of ", "" },
+	{ "transformer_lm.chords_dim", "chords ", "" },
+	{ "transformer_lm.drums_dim", "drums ", "" },
+	{ "transformer_lm.melody_dim", "melody ", "" },
+	{ NULL, NULL, NULL }
 }, compression_dimensions[] = {
 	{ "sample_rate", "", " Hz" },
 	{ "channels", "", " channel(s)" },
@@ -120,8 +129,11 @@ static const struct dimension {
 static void put_dimensions(struct telling *t)
 {
 	struct ferry_buffer text = FERRY_BUFFER_INIT;
-	const struct dimension *d = t->family == FAMILY_LM ?
-				    lm_dimensions : compression_dimensions;
+	const struct ferry_value *solver = config_find(t->plain, "solver");
+	const struct dimension *d = t->family != FAMILY_LM ?
+				    compression_dimensions :
+				    solver && ferry_value_is(solver, "jasco") ?
+				    flow_dimensions : lm_dimensions;
 	uint64_t n;
 
 	for (; d->keys; d++) {
@@ -329,6 +341,15 @@ static void put_diffusion(struct telling *t)
 	}
 }
 
+static void put_audioseal(struct telling *t)
+{
+	put(t, "part", ferry_cstring(t->doc->store, seal_of(t->root) ==
+				     SEAL_GENERATOR ? "generator" :
+						      "detector"));
+	put(t, "message bits", ferry_uint(t->doc->store, seal_bits(t->root)));
+	put_weights(t, "model", part(t->root, "model"));
+}
+
 int audiocraft_describe(struct ferry_document *doc, struct ferry_value *out,
 			struct ferry_error *err)
 {
@@ -349,6 +370,8 @@ int audiocraft_describe(struct ferry_document *doc, struct ferry_value *out,
 	t.family = family_of(doc->store, t.plain, best_model(t.root), NULL);
 	if (artifact == ARTIFACT_DIFFUSION)
 		put_diffusion(&t);
+	else if (artifact == ARTIFACT_AUDIOSEAL)
+		put_audioseal(&t);
 	else if (artifact == ARTIFACT_TRAINING)
 		put_training(&t);
 	else

@@ -1,6 +1,7 @@
 /*
  * The tensors of a language model: K embeddings and K heads of a card of C,
- * N layers of width D between, conditioners in front.
+ * N layers of width D between, conditioners in front.  JASCO's has one
+ * embedding and one head for a flow in their place, and one of time.
  */
 #include "config.h"
 
@@ -163,7 +164,7 @@ static void check_conditioners(struct model *m)
 	}
 }
 
-/* Its model has another layout. */
+/* Its model has no codebooks, and conditioners of sizes of their own. */
 static bool is_jasco(struct ferry_value *plain)
 {
 	const struct ferry_value *solver = config_find(plain, "solver");
@@ -219,6 +220,77 @@ static void check_sizes(struct model *m, struct ferry_value *plain)
 	}
 }
 
+/* ---- flow matching (JASCO) ------------------------------------------------------ */
+
+#define TIME_EMBEDDING 128	/* AudioCraft's own, where none is given */
+
+/* A size that may be 0 or missing; false: it can't be told. */
+static bool add_size(struct ferry_value *plain, const char *key, uint64_t *sum)
+{
+	const struct ferry_value *v = config_find(plain, key);
+
+	if (!v)
+		return true;
+	if (v->kind != FERRY_INT || v->flags & FERRY_BIG || v->u.i < 0 ||
+	    v->u.i > INT32_MAX)
+		return false;
+	*sum += (uint64_t)v->u.i;
+	return true;
+}
+
+/* What the embedding takes in: a frame of the flow, and of each condition in
+ * time; 0: not known. */
+static uint64_t frame_size(struct ferry_value *plain, uint64_t flow)
+{
+	static const char *const keys[] = {
+		"transformer_lm.chords_dim", "transformer_lm.drums_dim",
+		"transformer_lm.melody_dim",
+	};
+	uint64_t sum = flow;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (!add_size(plain, keys[i], &sum))
+			return 0;
+	return flow ? sum : 0;
+}
+
+static void check_skips(struct model *m, struct ferry_value *plain)
+{
+	const struct ferry_value *skips = config_find(
+		plain, "transformer_lm.skip_connections");
+	char name[80];
+
+	for (uint64_t i = 0; skips && is_truthy(skips) && i < m->n / 2 &&
+			     i < MOST_LAYERS && !m->rc; i++) {
+		snprintf(name, sizeof(name), "transformer.skip_projections.%"
+			 PRIu64 ".weight", i);
+		require(m, name, m->d, 2 * m->d);
+	}
+}
+
+static void check_flow(struct model *m, struct ferry_value *plain)
+{
+	uint64_t flow = config_count(plain, "transformer_lm.flow_dim");
+	uint64_t time = config_count(plain, "transformer_lm."
+				     "time_embedding_dim");
+
+	time = time ? time : TIME_EMBEDDING;
+	require(m, "emb.weight", m->d, frame_size(plain, flow));
+	require(m, "linear.weight", flow, m->d);
+	expect(m, "linear.bias", flow, 0, true);
+	require(m, "temb.dense.0.weight", 4 * time, time);
+	require(m, "temb.dense.1.weight", 4 * time, 4 * time);
+	require(m, "temb_proj.weight", m->d, 4 * time);
+	check_skips(m, plain);
+}
+
+/* Codebooks, and conditions that all end in the model's width. */
+static void check_tokens(struct model *m)
+{
+	check_codebooks(m);
+	check_conditioners(m);
+}
+
 int check_lm_tensors(struct ferry_value *plain, struct ferry_value *weights,
 		     const char *path, struct ferry_findings *out,
 		     struct ferry_error *err)
@@ -232,13 +304,15 @@ int check_lm_tensors(struct ferry_value *plain, struct ferry_value *weights,
 		.hidden = config_count(plain, "transformer_lm.hidden_scale"),
 	};
 
-	if (!ferry_value_items(weights) || is_jasco(plain))
+	if (!ferry_value_items(weights))
 		return 0;
 	check_sizes(&m, plain);
-	check_codebooks(&m);
+	if (is_jasco(plain))
+		check_flow(&m, plain);
+	else
+		check_tokens(&m);
 	for (uint64_t i = 0; i < m.n && i < MOST_LAYERS && !m.rc; i++)
 		check_layer(&m, i);
-	check_conditioners(&m);
 	expect(&m, "out_norm.weight", m.d, 0, true);
 	expect(&m, "out_norm.bias", m.d, 0, true);
 	return m.rc;

@@ -19,6 +19,7 @@ audiocraft_parts = \
 	plugins/audiocraft/types.c \
 	plugins/audiocraft/unfinished.c \
 	plugins/audiocraft/upgrade.c \
+	plugins/audiocraft/watermark.c \
 	plugins/audiocraft/wrap.c \
 	$(NULL)
 

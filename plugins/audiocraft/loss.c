@@ -121,6 +121,13 @@ LOSSES(export_state_losses)
 	return note_left(args, kept, out, err);
 }
 
+LOSSES(audioseal_state_losses)
+{
+	static const char *const kept[] = { "model", NULL };
+
+	return note_left(args, kept, out, err);
+}
+
 LOSSES(reference_losses)
 {
 	static const char *const kept[] = {

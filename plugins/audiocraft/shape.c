@@ -179,6 +179,22 @@ static enum artifact as_diffusion(const struct ferry_value *root,
 		      "under the key 0" : "");
 }
 
+static enum artifact as_audioseal(const struct ferry_value *root,
+				  struct ferry_match *out)
+{
+	switch (seal_of(root)) {
+	case SEAL_GENERATOR:
+		return answer(out, ARTIFACT_AUDIOSEAL, 92, "model with an "
+			      "embedding of a message's bits: a generator");
+	case SEAL_DETECTOR:
+		return answer(out, ARTIFACT_AUDIOSEAL, 92, "model that ends "
+			      "in a reverse convolution and a head: a "
+			      "detector");
+	default:
+		return ARTIFACT_OTHER;
+	}
+}
+
 /* Weights under best_state, without a 'model' between. */
 static bool is_flat(const struct ferry_value *root)
 {
@@ -271,5 +287,7 @@ enum artifact document_artifact(struct ferry_document *doc,
 	artifact = as_diffusion(root, out);
 	if (!artifact)
 		artifact = as_export(doc, root, out);
+	if (!artifact)
+		artifact = as_audioseal(root, out);
 	return artifact ? artifact : as_training(root, file_name, out);
 }

@@ -27,6 +27,7 @@ RECOGNISER(recognise_training, ARTIFACT_TRAINING)
 RECOGNISER(recognise_lm, ARTIFACT_EXPORT_LM)
 RECOGNISER(recognise_compression, ARTIFACT_EXPORT_COMPRESSION)
 RECOGNISER(recognise_diffusion, ARTIFACT_DIFFUSION)
+RECOGNISER(recognise_audioseal, ARTIFACT_AUDIOSEAL)
 
 static struct ferry_value *mapping_or_null(struct ferry_value *v)
 {
@@ -77,6 +78,15 @@ static int diffusion_weights(struct ferry_document *doc,
 	return 0;
 }
 
+static int audioseal_weights(struct ferry_document *doc,
+			     struct ferry_value **out, struct ferry_error *err)
+{
+	(void)err;
+	*out = mapping_or_null(part(doc->root, "model"));
+	return 0;
+}
+
+static const char *const audioseal_suffixes[] = { ".pth", NULL };
 static const char *const training_suffixes[] = { ".th", NULL };
 static const char *const export_suffixes[] = { ".bin", ".th", NULL };
 
@@ -128,6 +138,17 @@ static const struct ferry_artifact_type diffusion = {
 	.weights = diffusion_weights,
 };
 
+static const struct ferry_artifact_type audioseal = {
+	.struct_size = sizeof(struct ferry_artifact_type),
+	.name = "audiocraft/audioseal",
+	.title = "a generator or detector of watermarks (AudioSeal)",
+	.suffixes = audioseal_suffixes,
+	.recognise = recognise_audioseal,
+	.describe = audiocraft_describe,
+	.check = check_audioseal,
+	.weights = audioseal_weights,
+};
+
 const struct ferry_artifact_type *const audiocraft_types[] = {
-	&training, &export_lm, &export_compression, &diffusion, NULL
+	&training, &export_lm, &export_compression, &diffusion, &audioseal, NULL
 };

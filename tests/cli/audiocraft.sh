@@ -24,6 +24,12 @@ is "$corpus/exports/0a1b2c3d.th" audiocraft/export-lm
 is "$corpus/exports/compression_state_dict.bin" audiocraft/export-compression
 is "$corpus/exports/reference.bin" audiocraft/export-compression
 is "$corpus/packs/mbd.th" audiocraft/diffusion
+is "$corpus/seal/generator_base.pth" audiocraft/audioseal
+json_is facts/part generator
+json_is 'facts/message bits' 4
+is "$corpus/seal/detector_base.pth" audiocraft/audioseal
+json_is facts/part detector
+json_is 'facts/message bits' 4
 
 run inspect "$lm"
 out 'solver           musicgen'
@@ -42,7 +48,8 @@ out '0.0.x, by the missing version'
 # What loaders ask of them.
 for good in "$lm" "$codec" "$corpus/fsdp/checkpoint_2.th" \
 	"$corpus/exports/state_dict.bin" "$corpus/exports/0a1b2c3d.th" \
-	"$corpus/exports/reference.bin" "$corpus/packs/mbd.th"
+	"$corpus/exports/reference.bin" "$corpus/packs/mbd.th" \
+	"$corpus/seal/generator_base.pth" "$corpus/seal/detector_base.pth"
 do
 	run verify "$good"
 	status 0
@@ -244,6 +251,28 @@ run convert "$lm" e4.bin --to audiocraft/export-lm --set force-add=yes \
 status 3
 err "'condition_provider.conditioners.wav.output_proj.weight' is missing"
 absent e4.bin
+
+# The name of a shard ends in its rank.
+run convert "$corpus/fsdp/checkpoint_2.th.1" checkpoint_9.th.1 \
+	--set-config optim.lr=1
+status 0
+run inspect checkpoint_9.th.1
+out 'of epoch 9, shard of rank 1'
+run convert "$corpus/fsdp/checkpoint_2.th.1" checkpoint_9.1
+status 3
+err 'has no ending that says its format'
+
+# Watermarking.
+run convert "$corpus/seal/generator_base.pth" seal.safetensors --to state-dict
+status 0
+run inspect --tensors seal.safetensors
+out 'msg_processor.msg_processor.weight'
+run convert "$corpus/seal/detector_base.pth" seal.pth \
+	--drop '^detector\.1\.bias'
+status 0
+run verify seal.pth
+status 4
+out "'detector.1.bias' is missing, or not as long as detector.1.weight has"
 
 # Modules to begin anew.
 run convert "$lm" tune.th \

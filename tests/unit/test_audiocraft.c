@@ -394,8 +394,38 @@ Test(audiocraft, knows_the_tensors_of_a_language_model)
 			 "configuration gives 7 x 8");
 	check_model(ferry_dict(store, 0), "magnet");
 	cr_expect_eq(count_code("missing"), 6);
-	check_model(ferry_dict(store, 0), "jasco");
-	cr_expect_eq(count_code("missing"), 6);
+}
+
+Test(audiocraft, knows_the_tensors_of_a_flow_matching_model)
+{
+	static const char yaml[] = "solver: jasco\nlatent: 5\nmelody: {dim: 4}\n"
+		"transformer_lm: {dim: 8, num_layers: 2, hidden_scale: 4, "
+		"n_q: 4, card: 2048, flow_dim: '${latent}', chords_dim: 0, "
+		"melody_dim: '${melody.dim}', skip_connections: true, "
+		"time_embedding_dim: 3}\n";
+	struct ferry_value *w = ferry_dict(store, 16), *plain;
+
+	cr_assert_eq(config_plain(store, text(yaml), NULL, &plain, &err), 0);
+	cr_assert_eq(check_lm_tensors(plain, w, "best_state", findings, &err),
+		     0);
+	/* embedding, head, 3 of time, a skip, 2 layers of 4 */
+	cr_expect_eq(count_code("missing"), 14);
+	cr_expect_eq(ferry_findings_count(findings), 14);
+	set(w, "emb.weight", tensor(8, 9, 0));
+	set(w, "linear.weight", tensor(5, 8, 0));
+	set(w, "temb.dense.0.weight", tensor(12, 3, 0));
+	set(w, "temb.dense.1.weight", tensor(12, 12, 0));
+	set(w, "temb_proj.weight", tensor(8, 12, 0));
+	set(w, "transformer.skip_projections.0.weight", tensor(8, 16, 0));
+	cr_assert_eq(check_lm_tensors(plain, w, "best_state", findings, &err),
+		     0);
+	cr_expect_eq(count_code("missing"), 14 + 8);
+	cr_expect_eq(count_code("shape"), 0);
+	set(w, "emb.weight", tensor(8, 5, 0));
+	set(w, "linear.bias", tensor(4, 0, 0));
+	cr_assert_eq(check_lm_tensors(plain, w, "best_state", findings, &err),
+		     0);
+	cr_expect_eq(count_code("shape"), 2);
 }
 
 Test(audiocraft, asks_sizes_of_a_language_model_to_be_some)
@@ -494,6 +524,52 @@ Test(audiocraft, asks_sizes_of_a_compression_model_to_be_some)
 	cr_expect_eq(ferry_findings_count(findings), 1);
 	cr_expect_str_eq(told(0), "compression_model is not encodec, which is "
 			 "all that AudioCraft builds");
+}
+
+/* ---- watermarks -------------------------------------------------------------------- */
+
+static size_t check_seal(struct ferry_value *model)
+{
+	ferry_findings_free(findings);
+	cr_assert_eq(ferry_findings_new(&findings, &err), 0);
+	set(doc->root, "model", model);
+	cr_assert_eq(check_audioseal(doc, findings, &err), 0);
+	return ferry_findings_count(findings);
+}
+
+Test(audiocraft, knows_the_halves_of_a_watermarking_model)
+{
+	static const char bits[] = "msg_processor.msg_processor.weight",
+			  first[] = "decoder.model.0.conv.conv.weight_v",
+			  back[] = "detector.0.reverse_convolution.weight";
+	struct ferry_value *w = dict_of(bits, tensor(32, 8, 0));
+
+	cr_expect_eq(check_seal(w), 0);
+	cr_expect_eq(artifact_of("generator_base.pth", "a generator"),
+		     ARTIFACT_AUDIOSEAL);
+	cr_expect_eq(seal_bits(doc->root), 16);
+	set(w, first, tensor(4, 8, 7));
+	cr_expect_eq(check_seal(w), 0);
+	set(w, first, tensor(4, 9, 7));
+	cr_expect_eq(check_seal(w), 1);
+	set(w, bits, tensor(3, 9, 0));
+	cr_expect_eq(check_seal(w), 1);
+	cr_expect_eq(check_seal(ferry_int(store, 1)), 1);
+	w = dict_of("detector.1.weight", tensor(18, 6, 1));
+	cr_expect_eq(check_seal(w), 2);	/* a bias, and what goes before */
+	cr_expect_eq(artifact_of("", NULL), ARTIFACT_OTHER);
+	set(w, "detector.1.bias", tensor(18, 0, 0));
+	set(w, back, tensor(8, 6, 320));
+	cr_expect_eq(check_seal(w), 0);
+	cr_expect_eq(artifact_of("", "a detector"), ARTIFACT_AUDIOSEAL);
+	cr_expect_eq(seal_bits(doc->root), 16);
+	set(w, back, tensor(8, 7, 320));
+	cr_expect_eq(check_seal(w), 1);
+	set(w, "detector.1.weight", tensor(1, 7, 1));
+	cr_expect_eq(check_seal(w), 1);
+	cr_expect_eq(seal_bits(doc->root), 0);
+	set(doc->root, "best_state", dict_of("model", w));
+	cr_expect_eq(artifact_of("", NULL), ARTIFACT_TRAINING);
 }
 
 /* ---- what loaders ask -------------------------------------------------------------- */

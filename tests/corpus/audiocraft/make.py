@@ -281,6 +281,21 @@ def hf_encodec():
     return out
 
 
+def seals():
+    """A generator and a detector of watermarks of 4 bits."""
+    state = compression_state(6)
+    generator = {k: v for k, v in state.items()
+                 if not k.startswith('quantizer.')}
+    generator['msg_processor.msg_processor.weight'] = torch.ones(2 * 4, 8)
+    detector = {'detector.0.' + k[len('encoder.'):]: v
+                for k, v in state.items() if k.startswith('encoder.')}
+    detector['detector.0.reverse_convolution.weight'] = torch.ones(8, 6, 8)
+    detector['detector.0.reverse_convolution.bias'] = torch.ones(6)
+    detector['detector.1.weight'] = torch.ones(2 + 4, 6, 1)
+    detector['detector.1.bias'] = torch.ones(2 + 4)
+    return generator, detector
+
+
 def files():
     """Name and content of each file."""
     lm = lm_training()
@@ -316,6 +331,8 @@ def files():
         'pretrained': 'facebook/encodec_32khz', 'exported': True,
         'version': VERSION}
     yield 'hf/encodec.pt', hf_encodec()
+    for name, model in zip(('generator', 'detector'), seals()):
+        yield f'seal/{name}_base.pth', {'model': model}
     yield 'packs/mbd.th', {
         'sample_rate': 24000, 'n_bands': 2,
         **{i: {'cfg': OmegaConf.create({'solver': 'diffusion', 'band': i}),
