@@ -46,8 +46,9 @@ enum {
 static const struct cli_option options[] = {
 	{ RECIPE, "recipe", 'r', "FILE",
 	  "what is done with which file, instead of the options below: a YAML "
-	  "file, or one of the shipped by name (to-safetensors, weights-only, "
-	  "upgrade, drop-optimizer)" },
+	  "file, or one of the shipped by name (upgrade, to-safetensors, "
+	  "weights-only, bfloat16, drop-optimizer, caiman-hardware, "
+	  "audiocraft-export, audiocraft-export-compression)" },
 	{ NAME, "name", 'n', "TEMPLATE",
 	  "names of outputs below DST, of {dir}, {name}, {stem}, {suffix}, "
 	  "{ending}, {type}, {format} and {version}; {dir}/{stem}{ending} when "

@@ -93,8 +93,10 @@ static void print_table(const struct ferry_migration *m)
 	cli_cell(&t, "AFTER");
 	cli_cell(&t, "LOSES");
 	cli_cell(&t, "OUTPUT");
+	/* What belongs to an item that is listed is counted below. */
 	for (size_t i = 0; (item = ferry_migration_get(m, i)); i++)
-		add_row(&t, item);
+		if (item->state != FERRY_ITEM_MEMBER)
+			add_row(&t, item);
 	cli_table_print(&t, 0);
 	cli_table_release(&t);
 }

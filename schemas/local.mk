@@ -62,6 +62,10 @@ dist_linnaeustensors_DATA = \
 
 recipesdir = $(schemadir)/recipes
 dist_recipes_DATA = \
+	schemas/recipes/audiocraft-export-compression.yaml \
+	schemas/recipes/audiocraft-export.yaml \
+	schemas/recipes/bfloat16.yaml \
+	schemas/recipes/caiman-hardware.yaml \
 	schemas/recipes/drop-optimizer.yaml \
 	schemas/recipes/to-safetensors.yaml \
 	schemas/recipes/upgrade.yaml \

@@ -2,6 +2,7 @@
  * A migration, as the files of this room share it.
  *
  *	discover.c   sources to entries
+ *	beside.c     files that a rule names beside each source
  *	survey.c     an entry read by index: what it is, where it goes
  *	make.c       an entry's outputs made aside
  *	contents.c   what is in them, for the record
@@ -105,6 +106,16 @@ int ferry__plan_entry(struct ferry_migration *m, const struct ferry__entry *e,
 void ferry__tell_losses(const struct ferry_migration *m,
 			struct ferry__entry *e, const struct ferry_plan *p,
 			struct ferry_buffer *refused);
+
+/* ---- beside.c ------------------------------------------------------------ */
+
+/* The files of a rule for one entry, {here} the directory of its source. */
+int ferry__with_of(struct ferry_store *store, const struct ferry__entry *e,
+		   const char *const **out, struct ferry_error *err);
+/* Those that lie beside it, which make it what it is, too. */
+int ferry__each_beside(const struct ferry__entry *e,
+		       int (*each)(void *ctx, const char *path), void *ctx,
+		       struct ferry_error *err);
 
 /* ---- entries as records -------------------------------------------------- */
 

@@ -30,7 +30,7 @@ static int fail_open(const char *path, int e, struct ferry_error *err)
 	ferry_escape(shown, sizeof(shown), path, strlen(path));
 	if (e == ENOENT)
 		return ferry_fail(err, FERRY_NOTFOUND, "", FERRY_NO_OFFSET,
-				  "%s: is not there any more", shown);
+				  "%s: is not there", shown);
 	return ferry_fail_errno(err, e, "%s: can't open it", shown);
 }
 
@@ -62,11 +62,28 @@ static int identify_file(const char *path, const char *name, json_t *list,
 	       ferry_fail_nomem(err, "a record") : 0;
 }
 
+struct identifying {
+	size_t root;		/* bytes of paths that are the root's */
+	json_t *list;
+	struct ferry_error *err;
+};
+
+/* No part of the item, so its size does not count. */
+static int identify_beside(void *ctx, const char *path)
+{
+	const struct identifying *i = ctx;
+	uint64_t nbytes = 0;
+
+	return identify_file(path, strlen(path) > i->root ? path + i->root :
+			     path, i->list, &nbytes, i->err);
+}
+
 int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 			   uint64_t *nbytes, struct ferry_error *err)
 {
 	size_t root = strlen(e->item.source) - strlen(e->path);
 	json_t *list = json_array();
+	struct identifying beside = { root, list, err };
 	int rc;
 
 	*nbytes = 0;
@@ -76,6 +93,8 @@ int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 		rc = identify_file(e->members[i], strlen(e->members[i]) > root ?
 				   e->members[i] + root : e->members[i], list,
 				   nbytes, err);
+	if (!rc && e->rule && e->action == FERRY__CONVERT)
+		rc = ferry__each_beside(e, identify_beside, &beside, err);
 	if (rc)
 		json_decref(list);
 	else

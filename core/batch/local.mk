@@ -1,5 +1,6 @@
 core_libferry_la_SOURCES += \
 	core/batch/batch.h \
+	core/batch/beside.c \
 	core/batch/contents.c \
 	core/batch/digest.c \
 	core/batch/digest.h \

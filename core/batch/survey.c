@@ -377,6 +377,9 @@ int ferry__plan_entry(struct ferry_migration *m, const struct ferry__entry *e,
 	int rc;
 
 	ferry__job_of(m, e, &e->item.source, output, &job);
+	rc = ferry__with_of(m->store, e, &job.with, err);
+	if (rc)
+		return rc;
 	rc = ferry_plan_new(out, m->s, &job, &why);
 	if ((rc == FERRY_NOTFOUND || rc == FERRY_AMBIGUOUS) && job.upgrade &&
 	    !job.to && is_typeless(m, e)) {

@@ -21,7 +21,9 @@ CLI_TESTS += \
 	tests/cli/migrate_sets.sh \
 	tests/cli/page.sh \
 	tests/cli/raw.sh \
+	tests/cli/recipes.sh \
 	tests/cli/scan.sh \
+	tests/cli/session.sh \
 	tests/cli/torch.sh \
 	tests/cli/usage.sh \
 	$(NULL)
@@ -56,4 +58,5 @@ tests_cli_jobs_LDADD = core/libferry.la $(JANSSON_LIBS) -lm
 EXTRA_DIST += \
 	$(CLI_TESTS) \
 	tests/cli/lib.sh \
+	tests/cli/session.py \
 	$(NULL)

@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/interop/matrix.py \
 	tests/interop/run.sh \
 	tests/interop/shapes.py \
+	tests/interop/tree.py \
 	tests/interop/yaml_text.py \
 	$(NULL)
 

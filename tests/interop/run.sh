@@ -107,6 +107,35 @@ for python in $pythons; do
 	"$python" "$here/linnaeus.py" "$FERRY" "$work/linnaeus" "$corpus" \
 		"$yacs" || status=1
 done
+# A tree that every framework has left something in, migrated in three ways.
+migrate_tree() {
+	tree=$work/tree
+	mkdir -p "$tree/old" && cp "$here/../../doc/examples/tree.yaml" "$tree"
+	for made_by in /usr/bin/python3 "$venv/bin/python"; do
+		"$made_by" "$here/tree.py" make "$tree/old" "$corpus" ||
+			return 1
+	done
+	# Streams of 2019 name storages by their addresses.
+	diff -r -x 2019 "$tree/old" "$here/../../doc/examples/tree" >&2 || {
+		echo "doc/examples/tree is not what tree.py makes" >&2
+		return 1
+	}
+	(cd "$tree" && "$FERRY" migrate -q old upgrade --upgrade --verify
+	 "$FERRY" migrate -q old weights --recipe weights-only --verify
+	 "$FERRY" migrate -q old recipe --recipe tree.yaml --verify)
+	for python in $pythons; do
+		for how in upgrade weights recipe; do
+			"$python" "$here/tree.py" check "$tree/old" \
+				"$tree/$how" $how || return 1
+		done
+	done
+}
+
+case $pythons in
+*"$venv/bin/python /usr/bin/python3"*) migrate_tree || status=1 ;;
+*) echo "no two torches: the tree is not tested" >&2 ;;
+esac
+
 if [ -x "$venv/bin/pip" ]; then
 	add_omegaconf 2.3.0 4.9.3
 	add_omegaconf 2.2.3 4.9.3
