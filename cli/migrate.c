@@ -91,6 +91,7 @@ struct migrate {
 	const char *manifest, *report;
 	uint32_t n_shards;
 	struct cli_cluster cluster;
+	char max_failures[40];		/* of the cluster's workers */
 	struct cli *c;
 	struct cli_progress progress;
 	uint64_t n_files;
@@ -272,15 +273,35 @@ static int check(struct cli *c, struct migrate *m, struct cli_job *j)
 
 /* ---- running ------------------------------------------------------------- */
 
+static void warn_of(const struct cli *c, const char *what, const char *text)
+{
+	if (c->quiet)
+		return;
+	fputs("ferry: warning: ", stderr);
+	cli_puts(stderr, what);
+	fputs(": ", stderr);
+	cli_put_message(stderr, text);
+	putc('\n', stderr);
+}
+
+static void warn(void *ctx, const char *what, const char *text)
+{
+	const struct migrate *m = ctx;
+
+	warn_of(m->c, what, text);
+}
+
 static void tell(void *ctx, const struct ferry_item *item,
 		 const struct ferry_totals *so_far)
 {
 	struct migrate *m = ctx;
 
-	if (item && item->state == FERRY_ITEM_FAILED && !m->dry_run &&
-	    !m->plan_only) {
+	if (item && item->state == FERRY_ITEM_FAILED && !m->dry_run) {
 		cli_progress_clear(&m->progress);
 		cli_migrate_print_failure(item);
+	} else if (item && item->state == FERRY_ITEM_DONE && item->reason) {
+		cli_progress_clear(&m->progress);
+		warn_of(m->c, item->source, item->reason);
 	}
 	cli_progress_batch(&m->progress, so_far, m->n_files);
 }
@@ -337,6 +358,8 @@ static int survey(struct cli *c, struct migrate *m, struct ferry_migration *g)
 	if (m->plan_only &&
 	    ferry_migration_freeze(g, m->manifest, m->n_shards, &err))
 		return cli_failed(c, NULL, &err);
+	if (m->plan_only)
+		cli_migrate_print_frozen(c, m->manifest, &t);
 	return status_of(c, &t, &err);
 }
 
@@ -380,6 +403,7 @@ static int migrate(struct cli *c, struct migrate *m)
 		return cli_failed(c, NULL, &err);
 	m->n_files = ferry_migration_count(g);
 	m->run.told = tell;
+	m->run.warn = warn;
 	m->run.ctx = m;
 	m->run.stop = cli_interrupt_count();
 	cli_progress_init(&m->progress, c->quiet);
@@ -410,6 +434,10 @@ static void pass(struct migrate *m, const struct cli_job *j)
 		cli_cluster_pass(k, "--remove-source");
 	if (m->o.digest == FERRY_DIGEST_CRC32)
 		cli_cluster_pass(k, "--digest=crc32");
+	snprintf(m->max_failures, sizeof(m->max_failures),
+		 "--max-failures=%" PRIu64, m->run.max_failures);
+	if (m->run.max_failures)
+		cli_cluster_pass(k, m->max_failures);
 }
 
 /* Freeze what is not frozen yet, and write the jobs.  Items that failed in the

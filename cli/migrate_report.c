@@ -163,10 +163,13 @@ void cli_migrate_print_passed(const struct cli *c,
 	const struct ferry_findings *all = ferry_migration_findings(m);
 	const struct ferry_finding *f;
 
-	for (size_t i = 0; !c->quiet && (f = ferry_findings_get(all, i)); i++)
-		fprintf(stderr, "ferry: %s: %s %s\n",
-			f->level == FERRY_NOTE ? "note" : "warning", f->path,
-			f->text);
+	for (size_t i = 0; !c->quiet && (f = ferry_findings_get(all, i));
+	     i++) {
+		fprintf(stderr, "ferry: %s: ", f->level == FERRY_NOTE ? "note" :
+			"warning");
+		cli_puts(stderr, f->path);
+		fprintf(stderr, " %s\n", f->text);
+	}
 }
 
 static void print_json_run(const struct ferry_migration *m,
@@ -204,6 +207,18 @@ void cli_migrate_print_run(const struct cli *c,
 	fprintf(stderr, "; %s before, %s after, in %.2f s\n",
 		ferry_bytes_text(t->bytes_before, a),
 		ferry_bytes_text(t->bytes_after, b), t->seconds);
+}
+
+void cli_migrate_print_frozen(const struct cli *c, const char *manifest,
+			      const struct ferry_totals *t)
+{
+	if (c->quiet)
+		return;
+	fputs("ferry: ", stderr);
+	put_states(stderr, t);
+	fputs("; frozen in ", stderr);
+	cli_puts(stderr, manifest);
+	putc('\n', stderr);
 }
 
 /* ---- the ledger ---------------------------------------------------------- */

@@ -17,6 +17,9 @@ void cli_migrate_print_run(const struct cli *c,
 			   const struct ferry_migration *m,
 			   const struct ferry_totals *t,
 			   const struct ferry_error *stopped);
+/* Totals of what was frozen, on stderr. */
+void cli_migrate_print_frozen(const struct cli *c, const char *manifest,
+			      const struct ferry_totals *t);
 /* "ferry: failed: FILE: reason", and what was passed over. */
 void cli_migrate_print_failure(const struct ferry_item *item);
 void cli_migrate_print_passed(const struct cli *c,

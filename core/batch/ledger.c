@@ -4,7 +4,9 @@
 #include "core/batch/batch.h"
 
 #include <errno.h>
+#include <fts.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,7 +14,6 @@
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
-#include "core/io/directory.h"
 #include "core/io/target.h"
 
 struct proving {
@@ -20,6 +21,9 @@ struct proving {
 	struct ferry_store *store;
 	char *wrong;
 	size_t cap;
+	void (*each)(void *ctx, const char *output, uint64_t nbytes,
+		     const char *wrong);
+	void *ctx;
 };
 
 static void complain(struct proving *p, const char *name, const char *what)
@@ -93,40 +97,94 @@ static int prove_sidecar(struct proving *p, const char *path, uint64_t *nbytes,
 	return rc;
 }
 
+static bool is_sidecar(const FTSENT *entry)
+{
+	size_t end = strlen(FERRY__SIDECAR), n = entry->fts_namelen;
+
+	return entry->fts_info == FTS_F && n > end &&
+	       !strcmp(entry->fts_name + n - end, FERRY__SIDECAR);
+}
+
+static bool is_ledger(const FTSENT *entry)
+{
+	return entry->fts_info == FTS_D && entry->fts_level > 0 &&
+	       !strcmp(entry->fts_name, FERRY__LEDGER);
+}
+
+static int prove_entry(struct proving *p, const FTSENT *entry,
+		       struct ferry_error *err)
+{
+	struct ferry_buffer output = FERRY_BUFFER_INIT;
+	uint64_t nbytes = 0;
+	int rc = ferry_store_new(&p->store, err);
+
+	if (rc)
+		return rc;
+	ferry_buffer_printf(&output, "%.*s", (int)(entry->fts_pathlen -
+						   strlen(FERRY__SIDECAR)),
+			    entry->fts_path);
+	rc = output.failed ? ferry_fail_nomem(err, "a file name") :
+	     prove_sidecar(p, entry->fts_path, &nbytes, err);
+	if (rc >= 0)
+		p->each(p->ctx, output.data, nbytes, rc ? p->wrong : NULL);
+	ferry_store_unref(p->store);
+	ferry_buffer_release(&output);
+	return rc < 0 ? rc : 0;
+}
+
+static int fail_root(const FTSENT *entry, struct ferry_error *err)
+{
+	char shown[256];
+
+	return ferry_fail_errno(err, entry->fts_errno, "%s: can't look into "
+				"it", ferry_escape(shown, sizeof(shown),
+						   entry->fts_path,
+						   entry->fts_pathlen));
+}
+
+static int visit(struct proving *p, FTS *fts, FTSENT *entry,
+		 struct ferry_error *err)
+{
+	if (is_ledger(entry)) {
+		fts_set(fts, entry, FTS_SKIP);
+		return 0;
+	}
+	if (is_sidecar(entry))
+		return prove_entry(p, entry, err);
+	if (entry->fts_info != FTS_DNR && entry->fts_info != FTS_ERR &&
+	    entry->fts_info != FTS_NS)
+		return 0;
+	if (!entry->fts_level)
+		return fail_root(entry, err);
+	snprintf(p->wrong, p->cap, "can't be looked into: %s",
+		 strerror(entry->fts_errno));
+	p->each(p->ctx, entry->fts_path, 0, p->wrong);
+	return 0;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
 int ferry_ledger_verify(const char *dst, const atomic_bool *cancel,
 			void (*each)(void *ctx, const char *output,
 				     uint64_t nbytes, const char *wrong),
 			void *ctx, struct ferry_error *err)
 {
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	size_t end = strlen(FERRY__SIDECAR), n;
-	char wrong[800];
+	char wrong[800], *path = strdup(dst);
+	char *const roots[] = { path, NULL };
 	struct proving p = { .cancel = cancel, .wrong = wrong,
-			     .cap = sizeof(wrong) };
-	struct ferry_directory d;
-	uint64_t nbytes;
-	int rc = ferry_directory_list(&d, dst, NULL, err);
+			     .cap = sizeof(wrong), .each = each, .ctx = ctx };
+	FTS *fts = path ? fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW |
+				   FTS_NOCHDIR, by_name) : NULL;
+	FTSENT *entry;
+	int rc = fts ? 0 : ferry_fail_nomem(err, "a directory");
 
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < d.n && rc >= 0; i++) {
-		n = strlen(d.names[i]);
-		if (n <= end || strcmp(d.names[i] + n - end, FERRY__SIDECAR))
-			continue;
-		path.n = 0;
-		nbytes = 0;
-		ferry_buffer_printf(&path, "%s/%s", dst, d.names[i]);
-		rc = path.failed ? ferry_fail_nomem(err, "a file name") :
-		     ferry_store_new(&p.store, err);
-		if (rc)
-			break;
-		rc = prove_sidecar(&p, path.data, &nbytes, err);
-		path.data[path.n - end] = '\0';
-		if (rc >= 0)
-			each(ctx, path.data, nbytes, rc ? wrong : NULL);
-		ferry_store_unref(p.store);
-	}
-	ferry_buffer_release(&path);
-	ferry_directory_release(&d);
-	return rc < 0 ? rc : 0;
+	while (!rc && (entry = fts_read(fts)))
+		rc = visit(&p, fts, entry, err);
+	if (fts)
+		fts_close(fts);
+	free(path);
+	return rc;
 }

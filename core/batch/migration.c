@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <ferry/sys/alloc.h>
@@ -358,7 +359,7 @@ static int match_all(struct ferry_migration *m,
 	return rc ? rc : ferry__find_collisions(m, err);
 }
 
-/* ---- surveying ----------------------------------------------------------- */
+/* ---- room ---------------------------------------------------------------- */
 
 static bool has_work(const struct ferry_migration *m, struct ferry__entry *e)
 {
@@ -368,6 +369,62 @@ static bool has_work(const struct ferry_migration *m, struct ferry__entry *e)
 		e->item.state == FERRY_ITEM_PLANNED) &&
 	       (e->action == FERRY__CONVERT || e->action == FERRY__COPY);
 }
+
+static bool is_recorded(const struct ferry__entry *e)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	bool is;
+
+	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR, e->item.output);
+	is = !path.failed && !access(path.data, F_OK);
+	ferry_buffer_release(&path);
+	return is;
+}
+
+/* Where DST will be: the nearest directory above that there is. */
+static int free_bytes(const char *path, uint64_t *out)
+{
+	struct ferry_buffer at = FERRY_BUFFER_INIT;
+	struct statvfs fs;
+	char *slash;
+	int rc;
+
+	ferry_buffer_add_str(&at, path);
+	while (!at.failed && (rc = statvfs(at.data, &fs)) &&
+	       (slash = strrchr(at.data, '/')) && slash != at.data)
+		*slash = '\0';
+	rc = at.failed ? -1 : rc ? statvfs(*path == '/' ? "/" : ".", &fs) : 0;
+	ferry_buffer_release(&at);
+	*out = rc ? UINT64_MAX : (uint64_t)fs.f_bavail * fs.f_frsize;
+	return rc;
+}
+
+/* What a plan says of an output is known; before that, that it seldom is
+ * larger than its source. */
+static void tell_room(const struct ferry_migration *m,
+		      const struct ferry_migration_run *how, bool planned)
+{
+	const char *where = m->output ? m->output : m->o.sources[0];
+	char need[32], left[32], text[200];
+	uint64_t sum = 0, room;
+
+	for (size_t i = 0; how->warn && i < m->n; i++) {
+		struct ferry__entry *e = &m->entries[i];
+
+		if (has_work(m, e) && !is_recorded(e))
+			sum += planned ? e->item.bytes_out : e->item.nbytes;
+	}
+	if (!sum || free_bytes(where, &room) || sum <= room)
+		return;
+	snprintf(text, sizeof(text), planned ?
+		 "%s are needed and %s are free: make room first" :
+		 "what is to be made comes from %s and %s are free: it may not "
+		 "fit", ferry_bytes_text(sum, need),
+		 ferry_bytes_text(room, left));
+	how->warn(how->ctx, where, text);
+}
+
+/* ---- surveying ----------------------------------------------------------- */
 
 /* What no worker sees: skipped and failed at once. */
 static void count_settled(struct ferry_migration *m,
@@ -418,6 +475,8 @@ int ferry_migration_survey(struct ferry_migration *m,
 		count_settled(m, how, &pool, NULL);
 		rc = ferry__pool_run(&pool, err);
 	}
+	if (!rc)
+		tell_room(m, how, true);
 	ferry_alloc_free(order);
 	*out = pool.totals;
 	return rc;
@@ -500,6 +559,7 @@ int ferry_migration_run(struct ferry_migration *m,
 		rc = make_order(m, has_work, &order, &pool.n, err);
 	if (!rc) {
 		ferry__work_sweep(m->ledger);
+		tell_room(m, how, false);
 		pool.order = order;
 		pool.totals.bytes_total = sum_bytes(m, order, pool.n);
 		rc = run_pool(m, how, &pool, err);

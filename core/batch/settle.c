@@ -442,6 +442,23 @@ static int wait_for(struct settling *s)
 	return sync_files(s, true);
 }
 
+/* The output stands under its name by then; a source is kept, as it may be all
+ * that is left after a crash. */
+static void tell_unsynced(struct settling *s)
+{
+	struct ferry_item *item = &s->made->entry->item;
+	char text[sizeof(s->err->text) + 80];
+
+	if (s->w->m->o.remove_source) {
+		s->err->code = FERRY_IO;
+		return;
+	}
+	snprintf(text, sizeof(text), "%s; the output is whole, but a crash of "
+		 "the machine may take its name back", s->err->text);
+	item->reason = ferry__keep(s->w->m, text);
+	ferry_error_clear(s->err);
+}
+
 /* Of a directory, each file's; else one for all, which items next to each
  * other often share. */
 static void sync_directories(struct ferry__worker *w, struct ferry__made *made,
@@ -455,8 +472,9 @@ static void sync_directories(struct ferry__worker *w, struct ferry__made *made,
 			continue;
 		while (k && (!dirs[k - 1] || strcmp(dirs[k - 1], dirs[i])))
 			k--;
-		if (!k || ferry__makes_directory(w->m, made[i].entry))
-			made[i].err.code = sync_outputs(&s);
+		if ((!k || ferry__makes_directory(w->m, made[i].entry)) &&
+		    sync_outputs(&s))
+			tell_unsynced(&s);
 	}
 }
 

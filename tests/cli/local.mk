@@ -33,6 +33,12 @@ tests_cli_json_value_SOURCES = tests/cli/json_value.c
 tests_cli_json_value_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_cli_json_value_LDADD = $(JANSSON_LIBS)
 
+# A disk that fails.
+check_LTLIBRARIES += tests/cli/faulty.la
+tests_cli_faulty_la_SOURCES = tests/cli/faulty.c
+tests_cli_faulty_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+tests_cli_faulty_la_LIBADD = -ldl
+
 # Parts of the command, by themselves.
 check_PROGRAMS += tests/cli/jobs
 tests_cli_jobs_SOURCES = \

@@ -336,6 +336,11 @@ absent never
 run migrate old parts --to-format torch --plan-only -o work.jsonl --shards 2
 status 0
 absent parts
+err '3 planned, 1 skipped; frozen in work.jsonl'
+run migrate odd never --to-format torch --plan-only -o odd.jsonl
+status 5
+err 'failed: odd/page.pt: is a web page'
+err '3 failed; frozen in odd.jsonl'
 head -n 1 work.jsonl | grep -q '"shards":2' || fail 'no shards in the manifest'
 run migrate old parts --to-format torch --plan-only -o work.jsonl
 status 1
@@ -352,6 +357,10 @@ run migrate work.jsonl
 err '3 kept'
 run migrate --status parts
 out '3 attempts'
+run migrate work.jsonl --slurm --fail-fast
+status 0
+grep -q -- ' --max-failures=1 ' work.sbatch || fail 'the workers go on'
+grep -q -- ' --max-failures=1' work-verify.sbatch || fail 'the last one goes on'
 sed 's/one/uno/' work.jsonl >forged.jsonl
 run migrate forged.jsonl
 status 1
@@ -397,6 +406,37 @@ json_is ok false
 printf '{"event":"item","sou' >>"$(ls parts/.ferry/journal-* | head -n 1)"
 run migrate --status parts
 out '1 line cut by a crash'
+
+# However deep it lies.
+deep=deep/1/2/3/4/5/6/7/8/9/10/11
+mkdir -p .t/$deep
+pair .t/$deep/one.safetensors
+run migrate .t/deep deeper --to-format torch
+status 0
+run verify deeper --ledger
+status 0
+out '1 output'
+truncate -s 10 deeper/1/2/3/4/5/6/7/8/9/10/11/one.pt
+run verify deeper --ledger
+status 4
+out 'one.pt has another size than its sidecar tells'
+run verify nosuch --ledger
+status 1
+
+# ---- room ----------------------------------------------------------------------
+mkdir large
+safetensors large/a.safetensors '{"w":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}' 4000000000000
+run migrate large larger --to-format torch --dry-run
+status 0
+err 'warning: larger: 4.0 TB are needed and '
+err ' are free: make room first'
+run migrate large larger --to-format torch
+status 5
+err 'warning: larger: what is to be made comes from 4.0 TB and '
+err 'failed: large/a.safetensors: no space left on device: 4.0 TB are needed'
+err 'the disk is full: make room and run it again'
+absent larger/a.pt
+rm -r large
 
 # ---- usage ---------------------------------------------------------------------
 run migrate old new

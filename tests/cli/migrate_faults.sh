@@ -3,13 +3,23 @@
 # under them: what was done stays done, what was not is made by the next run,
 # and the result is that of a run that nothing happened to.
 #
-# FAULT_KILLS is how often it is killed (20), FAULT_ROOM how many sizes of a
-# full disk are tried (5), FAULT_WRITES how many limits of file size (10).
+# FAULT_KILLS is how often it is killed (20), FAULT_ROOM at how many writes the
+# disk is full (5), FAULT_WRITES which of the first writes fail (10).
+# FAULT=all does what a release is to stand: 100, 20 and 50.
 . "${abs_top_srcdir:?}/tests/cli/lib.sh"
 
+[ "$FAULT" != all ] || : "${FAULT_KILLS:=100}" "${FAULT_ROOM:=20}" \
+	"${FAULT_WRITES:=50}"
 kills=${FAULT_KILLS:-20}
 rooms=${FAULT_ROOM:-5}
-limits=${FAULT_WRITES:-10}
+writes=${FAULT_WRITES:-10}
+faulty=$abs_top_builddir/tests/cli/.libs/faulty.so
+
+# random N: from 0 to N - 1
+random()
+{
+	echo $(($(od -An -N4 -tu4 /dev/urandom) % $1))
+}
 
 mkdir -p src/a src/b
 i=0
@@ -54,16 +64,21 @@ done_files()
 
 # ---- killed at any moment ---------------------------------------------------
 killed=0 found=0 redone=0
-begun=$(date +%s%N)
 run migrate src timed $convert
-took=$((($(date +%s%N) - begun) / 1000000))
+took=$(sed -n 's/^.*, in \([0-9.]*\) s$/\1/p' "$err" |
+	awk '{ printf "%d", 1000 * $1 + 1 }')
 i=0
 while [ $i -lt "$kills" ]; do
 	rm -rf cut
-	wait=$((took * (i + 1) / (kills + 1)))
+	wait=$(random "$took")
 	last="migrate, kill -9 after $wait ms"
 	"$FERRY" migrate -q src cut $convert >"$out" 2>"$err" &
 	pid=$!
+	n=0
+	while [ $n -lt 1000 ] && [ ! -d cut/.ferry ]; do
+		sleep 0.005
+		n=$((n + 1))
+	done
 	sleep "$(printf '%d.%03d' $((wait / 1000)) $((wait % 1000)))"
 	kill -9 $pid 2>/dev/null && killed=$((killed + 1))
 	wait $pid 2>/dev/null
@@ -113,40 +128,97 @@ os.execv(sys.argv[1], sys.argv[1:])' "$FERRY" migrate src cut $convert \
 	same cut "SIG$signal and run again"
 done
 
-# ---- no room ----------------------------------------------------------------
-# A limit on the size of files stands for errors of writing.
-i=0
-failed_writes=0
-while [ $i -lt "$limits" ]; do
-	rm -rf cut
-	last="migrate under ulimit -f $((16 + 16 * i))"
-	(
-		ulimit -f $((16 + 16 * i))
-		exec "$FERRY" migrate -q src cut $convert
-	) >"$out" 2>"$err"
+# ---- a disk that fails --------------------------------------------------------
+# faulty AT ERRNO: the command with a disk whose write number AT fails.
+counted=$scratch/.t/count
+faulty()
+{
+	at=$1
+	number=$2
+	shift 2
+	last="$*, write $at fails with errno $number"
+	head -c 8 /dev/zero >"$counted"
+	LD_PRELOAD=$faulty FAULT_COUNT=$counted FAULT_AT=$at \
+		FAULT_ERRNO=$number "$FERRY" "$@" >"$out" 2>"$err"
 	got=$?
-	[ $got -eq 5 ] || [ $got -eq 1 ] || fail 'status 5 was expected'
-	whole_or_none cut "ulimit -f $((16 + 16 * i))"
-	failed_writes=$((failed_writes + $(grep -c 'failed: ' "$err")))
+}
+
+n_writes()
+{
+	od -An -N4 -tu4 "$counted" | tr -d ' '
+}
+
+# Whatever failed is told, all else is done, and the next run makes the rest.
+recovers()
+{
+	[ "$got" -eq 5 ] || [ "$got" -eq 1 ] || fail 'status 5 was expected'
+	whole_or_none cut "write $1"
+	done_files cut >.t/before
 	run migrate src cut $convert
 	status 0
-	same cut "ulimit -f $((16 + 16 * i)) and run again"
-	i=$((i + 1))
-done
+	done_files cut >.t/after
+	[ -z "$(comm -23 .t/before .t/after)" ] ||
+		fail "after write $1 failed, done ones were made again"
+	same cut "write $1 failed and run again"
+}
 
+i=0
+failed=0
 full=0
+total=0
+faulty 0 0 migrate src preloaded $convert
+[ "$got" -ne 0 ] || total=$(n_writes)
+if [ "$total" -ge 100 ]; then
+	while [ $i -lt "$writes" ]; do
+		i=$((i + 1))
+		rm -rf cut
+		faulty $i 5 migrate src cut $convert
+		failed=$((failed + $(grep -c 'Input/output error' "$err")))
+		recovers $i
+	done
+	i=0
+	FAULT_STAYS=yes
+	export FAULT_STAYS
+	while [ $i -lt "$rooms" ]; do
+		i=$((i + 1))
+		rm -rf cut
+		at=$(($(random $((total - 1))) + 1))
+		faulty $at 28 migrate src cut $convert
+		if grep -qi 'no space left on device' "$err"; then
+			full=$((full + 1))
+		else
+			fail "nothing tells of the full disk"
+		fi
+		recovers $at
+	done
+	unset FAULT_STAYS
+	# The outputs stand when their directory can't be synced; sources are
+	# not removed then.
+	rm -rf cut
+	cp -r src removed
+	FAULT_SYNC=yes
+	export FAULT_SYNC
+	faulty 0 0 migrate src cut $convert
+	status 0
+	err '41 done'
+	err 'the output is whole, but a crash of the machine may take its name'
+	same cut 'directories that can not be synced'
+	faulty 0 0 migrate removed removing $convert --verify --remove-source
+	status 5
+	unset FAULT_SYNC
+	diff -r src removed >.t/diff || fail "a source is gone: $(cat .t/diff)"
+else
+	echo "no disk that fails: $faulty can't be preloaded"
+fi
+
+# A real one that is full.
 if [ "$(id -u)" -eq 0 ]; then
 	mkdir small
-	i=0
-	while [ $i -lt "$rooms" ]; do
-		mount -t tmpfs -o size=$((2048 + 512 * i))k tmpfs small \
-			2>/dev/null || break
+	for size in 2048 4096; do
+		mount -t tmpfs -o size=${size}k tmpfs small 2>/dev/null || break
 		run migrate src small/dst $convert --no-sync
-		if [ "$got" -ne 0 ]; then
-			full=$((full + 1))
-			status 5
-			err 'run it again'
-		fi
+		status 5
+		err 'run it again'
 		whole_or_none small/dst 'a full disk'
 		mount -o remount,size=64m small
 		run migrate src small/dst $convert
@@ -154,7 +226,6 @@ if [ "$(id -u)" -eq 0 ]; then
 		diff -r -x .ferry whole small/dst >.t/diff 2>&1 ||
 			fail "a full disk and run again: $(head -n 3 .t/diff)"
 		umount small
-		i=$((i + 1))
 	done
 fi
 
@@ -193,6 +264,6 @@ wait $two || fail "the second twin's status is $?"
 same cut 'twins'
 
 echo "killed $killed of $kills times ($found outputs stood, $redone redone)," \
-	"$limits limits ($failed_writes failures), $full full disks," \
-	"$changed changed source"
+	"$writes writes failed ($failed told, of $total)," \
+	"$full of $rooms times the disk was full, $changed changed source"
 finish

@@ -85,7 +85,8 @@ struct ferry_item {
 	const char *output;	/* where it goes; NULL: nowhere (yet) */
 	enum ferry_item_state state;
 	int code;		/* enum ferry_code of a failure; else 0 */
-	const char *reason;	/* of a failure or a skip: one sentence */
+	const char *reason;	/* of a failure or a skip, or what is to be
+				 * known of one done: one sentence */
 	const char *format;	/* of the source */
 	const char *type;
 	const char *version;	/* as the type describes itself */
@@ -149,6 +150,8 @@ struct ferry_migration_run {
 	void (*told)(void *ctx, const struct ferry_item *item,
 		     const struct ferry_totals *so_far);
 	void *ctx;
+	/* Of the room that is left, before anything is made; NULL: not told. */
+	void (*warn)(void *ctx, const char *what, const char *text);
 };
 
 /*
