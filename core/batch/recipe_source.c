@@ -58,8 +58,8 @@ static json_t *mapping_of(struct ferry__yaml *y, yaml_node_t *node)
 	return mapping;
 }
 
-/* NULL for what is no tree of texts.  The depth of a data file is bounded, and
- * an alias that leads back into itself is deeper than that. */
+/* NULL for what is no tree of texts.  The depth of a data file is bounded, with
+ * its aliases followed. */
 static json_t *tree_of(struct ferry__yaml *y, yaml_node_t *node)
 {
 	if (!node)

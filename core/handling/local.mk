@@ -28,6 +28,8 @@ core_libferry_la_SOURCES += \
 	core/handling/schema_loader.h \
 	core/handling/schema_shift.c \
 	core/handling/schema_unroll.c \
+	core/handling/yaml_ahead.c \
+	core/handling/yaml_ahead.h \
 	core/handling/yaml_file.c \
 	core/handling/yaml_file.h \
 	$(NULL)

@@ -179,6 +179,21 @@ static int fill_rule(struct ferry__rule *rule,
 	return rc ? rc : set_label(rule, text, err);
 }
 
+/* An alias gives a text or a list again for a few bytes of a file. */
+static int check_room(struct ferry_rules *r,
+		      const struct ferry__rule_text *text,
+		      struct ferry_error *err)
+{
+	r->nbytes += text->pattern ? strlen(text->pattern) : 0;
+	r->nbytes += text->to ? strlen(text->to) : 0;
+	if (r->n < FERRY__RULES_MOST && r->nbytes <= FERRY__RULES_BYTES)
+		return 0;
+	return ferry_fail(err, FERRY_LIMIT, "handling", FERRY_NO_OFFSET,
+			  "there are more than %d rules, or they have more "
+			  "than %d bytes of patterns and names",
+			  FERRY__RULES_MOST, FERRY__RULES_BYTES);
+}
+
 int ferry__rules_append(struct ferry_rules *r,
 			const struct ferry__rule_text *text,
 			struct ferry_error *err)
@@ -186,8 +201,10 @@ int ferry__rules_append(struct ferry_rules *r,
 	struct ferry__rule rule = { .has_pattern = false };
 	size_t cap = r->cap ? 2 * r->cap : 8;
 	void *rules;
-	int rc;
+	int rc = check_room(r, text, err);
 
+	if (rc)
+		return rc;
 	if (r->n == r->cap) {
 		rules = ferry_alloc_resize(r->rules, cap, sizeof(*r->rules));
 		if (!rules)

@@ -30,9 +30,13 @@ struct ferry__rule {
 	char *label;			/* "drop '^head'", for messages */
 };
 
+#define FERRY__RULES_MOST 100000	/* of all files and edits together */
+#define FERRY__RULES_BYTES (16 << 20)	/* of their patterns and replacements */
+
 struct ferry_rules {
 	struct ferry__rule *rules;
 	size_t n, cap;
+	size_t nbytes;		/* of patterns and replacements */
 	struct ferry_store *texts;	/* of what follows; NULL: none */
 	struct ferry_option_spec *options;	/* ends in a NULL name */
 	size_t n_options;

@@ -9,6 +9,7 @@
 #define FERRY__SCHEMA_TENSORS 1000000	/* of one schema */
 #define FERRY__SCHEMA_WORK (UINT64_C(1) << 28)	/* steps of its formulas */
 #define FERRY__SCHEMA_NAME 4096		/* bytes of a tensor's name */
+#define FERRY__SCHEMA_NAMES (256 << 20)	/* bytes of all names */
 #define FERRY__SCHEMA_DIMS 256
 #define FERRY__SCHEMA_DEPTH 16		/* of loops, of base files */
 

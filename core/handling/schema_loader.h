@@ -30,6 +30,7 @@ struct loader {
 	size_t n_dims;
 	struct ferry__scope scope;
 	struct ferry_buffer text;
+	size_t names_nbytes;
 	struct ferry__yaml *yaml;	/* whose tensors are read */
 	struct ferry_error *err;
 };

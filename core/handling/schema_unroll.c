@@ -129,6 +129,11 @@ static int read_tensor(struct loader *l, const yaml_node_t *node)
 				      "name and a shape");
 	if (rc)
 		return rc;
+	l->names_nbytes += l->text.n;
+	if (l->names_nbytes > FERRY__SCHEMA_NAMES)
+		return ferry__yaml_limit(l->yaml, node, l->err, "the names of "
+					 "the schema have more than %d bytes",
+					 FERRY__SCHEMA_NAMES);
 	spec.name = l->text.data;
 	rc = ferry__schema_add(l->schema, &spec, l->text.n, l->err);
 	if (rc <= 0)

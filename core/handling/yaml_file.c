@@ -9,6 +9,8 @@
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/source.h>
 
+#include "core/handling/yaml_ahead.h"
+
 static int read_source(struct ferry_source *src, const char *path, char **out,
 		       size_t *n, struct ferry_error *err)
 {
@@ -33,23 +35,6 @@ static int read_source(struct ferry_source *src, const char *path, char **out,
 	return 0;
 }
 
-static int parse_failure(const yaml_parser_t *parser, const char *path,
-			 struct ferry_error *err)
-{
-	char why[160];
-	const char *problem = parser->problem ? parser->problem : "not YAML";
-
-	if (parser->error == YAML_MEMORY_ERROR)
-		return ferry_fail_nomem(err, "a data file");
-	ferry_escape(why, sizeof(why), problem, strlen(problem));
-	return ferry_fail(err, FERRY_MALFORMED, "yaml",
-			  parser->error == YAML_READER_ERROR ?
-			  parser->problem_offset : parser->problem_mark.index,
-			  "%s line %zu column %zu: %s", path,
-			  parser->problem_mark.line + 1,
-			  parser->problem_mark.column + 1, why);
-}
-
 int ferry__yaml_load(struct ferry__yaml *out, const char *path,
 		     struct ferry_error *err)
 {
@@ -63,68 +48,6 @@ int ferry__yaml_load(struct ferry__yaml *out, const char *path,
 	return rc;
 }
 
-/* One event of the look ahead; 1: it was the last. */
-static int look_at(yaml_parser_t *parser, const char *path, unsigned *depth,
-		   unsigned *anchors, struct ferry_error *err)
-{
-	yaml_event_t event;
-	size_t line, column;
-	bool last;
-
-	if (!yaml_parser_parse(parser, &event))
-		return parse_failure(parser, path, err);
-	line = event.start_mark.line + 1;
-	column = event.start_mark.column + 1;
-	last = event.type == YAML_STREAM_END_EVENT;
-	switch (event.type) {
-	case YAML_SEQUENCE_START_EVENT:
-		++*depth;
-		*anchors += event.data.sequence_start.anchor != NULL;
-		break;
-	case YAML_MAPPING_START_EVENT:
-		++*depth;
-		*anchors += event.data.mapping_start.anchor != NULL;
-		break;
-	case YAML_SCALAR_EVENT:
-		*anchors += event.data.scalar.anchor != NULL;
-		break;
-	case YAML_SEQUENCE_END_EVENT:
-	case YAML_MAPPING_END_EVENT:
-		--*depth;
-		break;
-	default:
-		break;
-	}
-	yaml_event_delete(&event);
-	if (*depth > FERRY__YAML_DEPTH || *anchors > FERRY__YAML_ANCHORS)
-		return ferry_fail(err, FERRY_LIMIT, "yaml", FERRY_NO_OFFSET,
-				  "%s line %zu column %zu: more than %d %s",
-				  path, line, column,
-				  *depth > FERRY__YAML_DEPTH ?
-				  FERRY__YAML_DEPTH : FERRY__YAML_ANCHORS,
-				  *depth > FERRY__YAML_DEPTH ?
-				  "levels of nesting" : "anchors");
-	return last;
-}
-
-/* libyaml takes quadratic time over nesting and anchors: a look ahead makes
- * sure that there are few. */
-static int look_ahead(const char *data, size_t n, const char *path,
-		      struct ferry_error *err)
-{
-	unsigned depth = 0, anchors = 0;
-	yaml_parser_t parser;
-	int rc = 0;
-
-	if (!yaml_parser_initialize(&parser))
-		return ferry_fail_nomem(err, "a data file");
-	yaml_parser_set_input_string(&parser, (const unsigned char *)data, n);
-	while (!rc)
-		rc = look_at(&parser, path, &depth, &anchors, err);
-	yaml_parser_delete(&parser);
-	return rc < 0 ? rc : 0;
-}
-
 int ferry__yaml_read(struct ferry__yaml *out, struct ferry_source *src,
 		     const char *path, struct ferry_error *err)
 {
@@ -135,7 +58,7 @@ int ferry__yaml_read(struct ferry__yaml *out, struct ferry_source *src,
 
 	if (rc)
 		return rc;
-	rc = look_ahead(data, n, path, err);
+	rc = ferry__yaml_look_ahead(data, n, path, err);
 	if (rc) {
 		ferry_alloc_free(data);
 		return rc;
@@ -146,7 +69,7 @@ int ferry__yaml_read(struct ferry__yaml *out, struct ferry_source *src,
 	}
 	yaml_parser_set_input_string(&parser, (const unsigned char *)data, n);
 	if (!yaml_parser_load(&parser, &out->document))
-		rc = parse_failure(&parser, path, err);
+		rc = ferry__yaml_stopped(&parser, path, err);
 	out->path = path;
 	yaml_parser_delete(&parser);
 	ferry_alloc_free(data);

@@ -9,7 +9,8 @@
 #include <ferry/error.h>
 #include <ferry/sys/source.h>
 
-#define FERRY__YAML_MOST (16u << 20)	/* bytes of a data file */
+#define FERRY__YAML_MOST (16u << 20)	/* bytes of a data file; and of what
+					 * its aliases give again */
 #define FERRY__YAML_DEPTH 64		/* levels of nesting in it */
 #define FERRY__YAML_ANCHORS 1000
 
@@ -18,7 +19,8 @@ struct ferry__yaml {
 	const char *path;	/* borrowed */
 };
 
-/* MALFORMED with line and column; LIMIT above what these say. */
+/* MALFORMED with line and column; LIMIT above what these say.  With aliases
+ * followed the document is no deeper, and no alias is inside of what it names. */
 int ferry__yaml_load(struct ferry__yaml *out, const char *path,
 		     struct ferry_error *err);
 /* As load; messages call the source `path` (borrowed). */

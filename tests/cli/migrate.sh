@@ -328,6 +328,19 @@ bad '{match: {colour: red}}' "'colour' is nothing to match by"
 bad '{match: {size: 5}}' "'size' is to be a bound"
 bad '{do: dance}' "'do' is to be convert, copy or skip"
 bad '{edits: [{drop: x, keep: y}]}' 'mappings of one key each'
+# Aliases: inside of what they name, and given again without end.
+bad '&a {set: {x: *a}}' "'*a' stands in what it names"
+{
+	echo 'rules:'
+	echo '- &a0 {name: xxxxxxxxxxxxxxxxxxxx}'
+	for n in 1 2 3 4 5 6 7 8; do
+		m=$((n - 1))
+		echo "- &a$n {with: [*a$m,*a$m,*a$m,*a$m,*a$m,*a$m,*a$m,*a$m,*a$m,*a$m]}"
+	done
+} >bad.yaml
+run migrate old never --recipe bad.yaml
+status 1
+err 'more than 16777216 bytes are given again by aliases'
 run migrate old never --recipe nosuch
 status 1
 absent never

@@ -629,6 +629,32 @@ Test(handling, loads_every_rule)
 	bench_free(b);
 }
 
+/* "$list" gives a list again for a few bytes, as often as a rule asks. */
+Test(handling, rules_do_not_grow_without_end)
+{
+	struct bench *b = bench_new();
+	size_t cap = 20000, used;
+	char *text = malloc(cap), *path;
+
+	cr_assert(text);
+	used = (size_t)snprintf(text, cap, "pretrained:\n  drop_params: [");
+	for (int i = 0; i < 1000; i++)
+		used += (size_t)snprintf(text + used, cap - used, "x,");
+	used += (size_t)snprintf(text + used, cap - used, "]\nrules:\n");
+	for (int i = 0; i < 101; i++)
+		used += (size_t)snprintf(text + used, cap - used, "- drop: "
+					 "{match: exact, pattern: "
+					 "$drop_params}\n");
+	path = file_of(text);
+	cr_assert_eq(ferry_rules_load(b->rules, path, &b->err), FERRY_LIMIT);
+	cr_assert_str_eq(b->err.text, "there are more than 100000 rules, or "
+			 "they have more than 16777216 bytes of patterns and "
+			 "names");
+	unlink(path);
+	free(text);
+	bench_free(b);
+}
+
 Test(handling, a_required_prefix_is_on_every_name)
 {
 	struct bench *b = bench_new();

@@ -279,9 +279,8 @@ Test(schema, hostile_files_end_soon)
 	       "[{name: \"{i}\", shape: []}]}]", FERRY_LIMIT,
 	       "s.yaml line 1 column 46: the schema has more than 1000000 "
 	       "tensors");
-	refuse("tensors: &x [{for: {}, tensors: *x}]", FERRY_LIMIT,
-	       "s.yaml line 1 column 10: tensors: lists are nested more than "
-	       "16 deep");
+	refuse("tensors: &x [{for: {}, tensors: *x}]", FERRY_MALFORMED,
+	       "s.yaml line 1 column 33: '*x' stands in what it names");
 	strcpy(deep, "dims: ");
 	for (i = 0; i < 900; i++)
 		strcat(deep, "[");
@@ -295,6 +294,46 @@ Test(schema, hostile_files_end_soon)
 	       "'(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("
 	       "((((((((((((((((...' character 33: is nested more than 64 "
 	       "deep");
+}
+
+/* "a0: &a0 [x, ...], a1: &a1 [*a0, ...]": n of them, each of `width` items. */
+static void put_aliases(char *text, size_t cap, int n, int width,
+			const char *leaf)
+{
+	size_t used = (size_t)snprintf(text, cap, "tensors: []\n");
+
+	for (int i = 0; i < n; i++) {
+		used += (size_t)snprintf(text + used, cap - used,
+					 "a%d: &a%d [", i, i);
+		for (int k = 0; k < width; k++)
+			used += (size_t)(i ? snprintf(text + used, cap - used,
+						      "*a%d,", i - 1) :
+					 snprintf(text + used, cap - used,
+						  "%s,", leaf));
+		used += (size_t)snprintf(text + used, cap - used, "]\n");
+	}
+}
+
+Test(schema, what_aliases_give_is_counted)
+{
+	char text[20000], name[4200], loop[4400];
+
+	put_aliases(text, sizeof(text), 12, 10, "x");
+	refuse(text, FERRY_LIMIT, "s.yaml line 7 column 38: more than 16777216 "
+	       "bytes are given again by aliases");
+	put_aliases(text, sizeof(text), 64, 1, "x");
+	refuse(text, FERRY_LIMIT, "s.yaml line 65 column 12: more than 64 "
+	       "levels of nesting");
+	put_aliases(text, sizeof(text), 62, 1, "x");
+	refuse(text, FERRY_MALFORMED, "s.yaml line 2 column 5: field 'a0' is "
+	       "not known; a tensor schema has name, description, base, dims "
+	       "and tensors");
+	memset(name, 'n', 4000);
+	name[4000] = '\0';
+	snprintf(loop, sizeof(loop), "tensors: [{for: {i: [0, 900000]}, "
+		 "tensors: [{name: \"%s{i}\", shape: []}]}]", name);
+	refuse(loop, FERRY_LIMIT, "s.yaml line 1 column 45: the names of the "
+	       "schema have more than 268435456 bytes");
 }
 
 Test(schema, many_anchors_and_deep_nesting_take_no_time)
