@@ -85,9 +85,15 @@ static int write_run(struct ferry_document *doc, struct ferry_output *output,
 		     struct ferry_findings *out, struct ferry_error *err)
 {
 	struct run_files files;
-	int rc = run_files(doc->store, doc->root, &files, err);
+	int rc;
 
 	(void)options;
+	if (!is_run(doc->root))
+		return ferry_fail(err, FERRY_UNSUPPORTED, ORIGIN,
+				  FERRY_NO_OFFSET, "a directory is made of a "
+				  "run's files, and this is none of them: give "
+				  "the output the name of a file");
+	rc = run_files(doc->store, doc->root, &files, err);
 	for (size_t i = 0; i < files.n && !rc; i++)
 		rc = write_file(output, doc->store, &files.items[i], out, err);
 	return rc;

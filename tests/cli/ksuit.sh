@@ -194,6 +194,16 @@ run convert "$run_dir" s.safetensors --to state-dict --set tag=latest --set ema=
 status 0
 err "'ema' is left behind"
 
+# The weights alone: of several models each under its file's name.
+run convert "$run_dir" weights.safetensors --weights --set tag=latest
+status 0
+err 'stages.train.autoencoder.decoder_cp=latest_optim.th, 184 bytes; stages.train.autoencoder.encoder_cp=latest_optim.th, 184 bytes, and 153 values left out'
+run inspect --tensors weights.safetensors
+out 'train/checkpoints/autoencoder.encoder_cp=latest_ema=0.99_model.th:proj.bias'
+run convert "$run_dir" no/ --weights --set tag=latest
+status 3
+err "no/: a directory is made of a run's files, and this is none of them: give the output the name of a file"
+
 # ---- what noether's loaders would read -----------------------------------------------
 
 run inspect --json "$run_dir"
