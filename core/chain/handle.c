@@ -32,20 +32,14 @@ int ferry__make_rules(struct ferry_plan *p, const char *const *settings,
 		      struct ferry_error *err)
 {
 	const struct ferry_job *job = &p->job;
-	const struct ferry_known *model;
 	struct ferry_rules *r;
 	int rc = ferry_rules_new(&r, err);
 
 	if (rc)
 		return rc;
-	if (job->model) {
-		model = ferry_session_find(p->s, FERRY_KNOWN_MODELS,
-					   job->model);
-		rc = model ? ferry_rules_load_for(r, model->file, p->store,
-						  settings, n, err) :
-		     ferry__fail_unknown(p->s, FERRY_KNOWN_MODELS, "model",
-					 job->model, err);
-	}
+	if (job->model)
+		rc = ferry_rules_load_model(r, p->s, job->model, settings, n,
+					    err);
 	if (!rc && job->rules)
 		rc = ferry_rules_load_for(r, job->rules, p->store, settings, n,
 					  err);

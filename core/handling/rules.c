@@ -59,6 +59,11 @@ size_t ferry_rules_count(const struct ferry_rules *r)
 	return r->n;
 }
 
+const char *ferry_rules_label(const struct ferry_rules *r, size_t i)
+{
+	return i < r->n ? r->rules[i].label : NULL;
+}
+
 const struct ferry_option_spec *ferry_rules_options(const struct ferry_rules *r)
 {
 	static const struct ferry_option_spec none = { .name = NULL };

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ferry/handling.h>
+
 #include "core/handling/yaml_file.h"
 
 #define DEEPEST 8	/* folders below handling/ */
@@ -120,5 +122,28 @@ int ferry__load_models(struct ferry_session *s, struct ferry_error *err)
 		     load_folder(s, path.data, 0, err);
 	}
 	ferry_buffer_release(&path);
+	return rc;
+}
+
+int ferry_rules_load_model(struct ferry_rules *r, struct ferry_session *s,
+			   const char *name, const char *const *settings,
+			   size_t n, struct ferry_error *err)
+{
+	const struct ferry_known *model = ferry_session_find(
+		s, FERRY_KNOWN_MODELS, name);
+	struct ferry_store *store;
+	int rc;
+
+	if (!model)
+		return ferry__fail_unknown(s, FERRY_KNOWN_MODELS, "model", name,
+					   err);
+	rc = ferry_store_new(&store, err);
+	if (rc)
+		return rc;
+	rc = ferry__store_know(store, s, err);
+	if (!rc)
+		rc = ferry_rules_load_for(r, model->file, store, settings, n,
+					  err);
+	ferry_store_unref(store);
 	return rc;
 }

@@ -15,6 +15,18 @@ run models
 out 'linnaeus/mFormerV0'
 out 'linnaeus/mFormerV1 '
 out 'linnaeus/mFormerV1-guide'
+no_out 'rules, when no option is set'
+run models linnaeus/mFormerV0
+status 0
+out '--set img-size=384'
+out 'DATA.IMG_SIZE, for which relative position biases are resized'
+out '    state_dict_ema'
+out '    the whole file'
+out "    drop 'meta_'"
+out '  strict: no'
+no_out 'linnaeus/mFormerV1'
+run models mFormerV0
+status 3
 
 # The metadata of the code, of the guide, and where they differ.
 run convert "$files/ckpt_epoch_5.pth" v1.safetensors --model linnaeus/mFormerV1

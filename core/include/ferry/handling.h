@@ -59,7 +59,14 @@ FERRY_API int ferry_rules_load_for(struct ferry_rules *r, const char *path,
 				   const struct ferry_store *store,
 				   const char *const *settings, size_t n,
 				   struct ferry_error *err);
+/* The same for a model by its name; NOTFOUND, with names that are like it. */
+FERRY_API int ferry_rules_load_model(struct ferry_rules *r,
+				     struct ferry_session *s, const char *name,
+				     const char *const *settings, size_t n,
+				     struct ferry_error *err);
 FERRY_API size_t ferry_rules_count(const struct ferry_rules *r);
+/* What the i-th rule is, for people: "drop '^head'"; NULL past the last. */
+FERRY_API const char *ferry_rules_label(const struct ferry_rules *r, size_t i);
 /* The options of the files loaded; ends in a NULL name; borrowed. */
 FERRY_API const struct ferry_option_spec *
 ferry_rules_options(const struct ferry_rules *r);
