@@ -503,10 +503,9 @@ static int tell_changes(struct run *r, ferry__on_renamed told, void *ctx)
 
 static int put_part(struct run *r)
 {
-	int rc = ferry__follow(&r->part->names, r->doc, r->part->weights,
-			       r->err);
+	int rc = ferry__names_put(&r->part->names, r->doc, r->err);
 
-	return rc ? rc : ferry__names_put(&r->part->names, r->doc, r->err);
+	return rc ? rc : ferry__follow(&r->part->names, r->doc, r->err);
 }
 
 static int run_rules(struct run *r, ferry__on_renamed told, void *ctx)

@@ -1,5 +1,5 @@
 /*
- * Tables in the state of the weights object that are keyed by module path (each
+ * Tables in the state of an object with weights that are keyed by module path (each
  * value a mapping of its own) follow what happened to the names below them.
  */
 #include "config.h"
@@ -91,20 +91,18 @@ static int note_move(struct follower *f, struct span old, struct span new)
 	return rc;
 }
 
-static int note_entry(struct follower *f, const struct ferry__entry *e)
+static int note_entry(struct follower *f, struct span old, struct span new,
+		      bool gone)
 {
-	struct span old = { e->old, e->n_old }, new = { e->name, e->n_name };
+	struct span module = old;
 	int rc;
 
-	if (!e->old)
-		return 0;
-	outwards(&old);
-	rc = put_all(&f->had, old);
-	if (rc || e->dropped)
+	outwards(&module);
+	rc = put_all(&f->had, module);
+	if (rc || gone)
 		return rc;
-	if (e->name == e->old)
-		return put_all(&f->alive, old);
-	old.n = e->n_old;
+	if (old.n == new.n && !memcmp(old.text, new.text, old.n))
+		return put_all(&f->alive, module);
 	return note_move(f, old, new);
 }
 
@@ -266,22 +264,88 @@ bool ferry__names_changed(const struct ferry__names *names)
 	return false;
 }
 
-int ferry__follow(const struct ferry__names *names, struct ferry_document *doc,
-		  struct ferry_value *weights, struct ferry_error *err)
+static struct ferry_value *state_of(const struct ferry__node *node)
 {
-	struct follower f = { .n = 0 };
+	return node->value->kind == FERRY_OBJECT ? node->value->u.object->state
+						 : NULL;
+}
+
+/* Where a mapping is now: itself, or the one that took its place. */
+static uint32_t new_place(const struct ferry__names *names, uint32_t at)
+{
+	return names->nodes[at].became ? names->nodes[at].became : at;
+}
+
+static bool is_inside(const struct ferry__names *names, uint32_t at,
+		      uint32_t outer)
+{
+	while (names->nodes[at].depth > names->nodes[outer].depth)
+		at = names->nodes[at].parent;
+	return at == outer;
+}
+
+/* Names below a mapping without what names the mapping. */
+static int note_in(struct follower *f, const struct ferry__names *names,
+		   const struct ferry__entry *e, uint32_t at)
+{
+	uint32_t to = new_place(names, at);
+	uint32_t cut = names->nodes[at].n_name;
+	struct span old = { e->old + cut, e->n_old - cut }, new = { "", 0 };
+	bool gone = e->dropped || !is_inside(names, e->home, to);
+
+	if (!gone) {
+		cut = names->nodes[to].n_name;
+		new = (struct span){ e->name + cut, e->n_name - cut };
+	}
+	return note_entry(f, old, new, gone);
+}
+
+static int note_all(struct follower *all, const struct ferry__names *names)
+{
+	const struct ferry__entry *e;
+	uint32_t at;
 	int rc = 0;
 
-	if (weights->kind != FERRY_OBJECT || !weights->u.object->state ||
-	    !ferry__names_changed(names))
+	for (size_t i = 0; i < names->n && !rc; i++) {
+		e = &names->entries[i];
+		if (!e->old)
+			continue;
+		for (at = e->node; !rc; at = names->nodes[at].parent) {
+			if (state_of(&names->nodes[at]))
+				rc = note_in(&all[at], names, e, at);
+			if (!at)
+				break;
+		}
+	}
+	return rc;
+}
+
+static void release_all(struct follower *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		ferry_map_release(&all[i].moved);
+		ferry_map_release(&all[i].alive);
+		ferry_map_release(&all[i].had);
+		ferry_alloc_free(all[i].to);
+	}
+	ferry_alloc_free(all);
+}
+
+int ferry__follow(const struct ferry__names *names, struct ferry_document *doc,
+		  struct ferry_error *err)
+{
+	struct follower *all;
+	int rc;
+
+	if (!ferry__names_changed(names))
 		return 0;
-	for (size_t i = 0; i < names->n && !rc; i++)
-		rc = note_entry(&f, &names->entries[i]);
-	if (!rc)
-		rc = follow_state(&f, doc->store, weights->u.object->state);
-	ferry_map_release(&f.moved);
-	ferry_map_release(&f.alive);
-	ferry_map_release(&f.had);
-	ferry_alloc_free(f.to);
+	all = ferry_alloc_zero(names->n_nodes, sizeof(*all));
+	rc = all ? note_all(all, names) : FERRY_NOMEM;
+	for (size_t i = 0; i < names->n_nodes && !rc; i++)
+		if (all[i].had.n)
+			rc = follow_state(&all[i], doc->store,
+					  state_of(&names->nodes[i]));
+	if (all)
+		release_all(all, names->n_nodes);
 	return rc ? ferry_fail_nomem(err, "names") : 0;
 }

@@ -247,6 +247,7 @@ static int use_node(struct builder *b, uint32_t at)
 		return 0;
 	rc = use_node(b, node->parent);
 	node = &b->names->nodes[at];
+	node->at = b->names->nodes[node->parent].n;
 	return rc ? rc : add_pair(b, node->parent, node->key, node->value);
 }
 
@@ -275,15 +276,28 @@ static int make_node(struct builder *b, uint32_t parent, const char *name,
 /* The mapping that the first `n` bytes of a name, up to and with a ".", name;
  * `from` of them name its parent. */
 static int step_into(struct builder *b, const char *name, uint32_t from,
-		     uint32_t n, uint32_t *at)
+		     uint32_t n, uint32_t was, uint32_t *at)
 {
 	uint64_t found;
+	int rc;
 
-	if (!ferry_map_get(&b->paths, name, n, &found))
-		return make_node(b, *at, name, n, name + from, n - from - 1,
-				 at);
-	*at = (uint32_t)found;
-	return 0;
+	if (ferry_map_get(&b->paths, name, n, &found)) {
+		*at = (uint32_t)found;
+		return 0;
+	}
+	rc = make_node(b, *at, name, n, name + from, n - from - 1, at);
+	if (!rc)
+		b->names->nodes[*at].was = was;
+	return rc;
+}
+
+/* The mapping at a depth of those that an entry stood in. */
+static uint32_t outer_node(const struct ferry__names *names, uint32_t at,
+			   uint32_t depth)
+{
+	while (names->nodes[at].depth > depth)
+		at = names->nodes[at].parent;
+	return at;
 }
 
 /* starts[i] is where key i of the old name begins; starts[0] is 0. */
@@ -348,19 +362,21 @@ static int find_home(struct builder *b, const struct ferry__entry *e,
 		     uint32_t *at, uint32_t *key)
 {
 	uint32_t cuts[FERRY_MAX_DEPTH + 1];
-	uint32_t n = find_cuts(b->names, e, cuts);
+	uint32_t n = find_cuts(b->names, e, cuts), was;
+	bool whole = n == b->names->nodes[e->node].depth;
 	int rc = 0;
 
 	*at = 0;
 	*key = 0;
 	for (uint32_t i = 0; i < n && !rc; i++) {
-		rc = step_into(b, e->name, *key, cuts[i], at);
+		was = whole ? outer_node(b->names, e->node, i + 1) : 0;
+		rc = step_into(b, e->name, *key, cuts[i], was, at);
 		*key = cuts[i];
 	}
 	return rc;
 }
 
-static int place(struct builder *b, const struct ferry__entry *e)
+static int place(struct builder *b, struct ferry__entry *e)
 {
 	struct ferry_value *key = e->key;
 	uint32_t at = e->node, from;
@@ -375,8 +391,26 @@ static int place(struct builder *b, const struct ferry__entry *e)
 		if (!key)
 			return ferry_fail_nomem(b->err, "names");
 	}
+	e->home = at;
 	rc = use_node(b, at);
 	return rc ? rc : add_pair(b, at, key, e->value);
+}
+
+/* A mapping that took what was in another, which is left empty, is that one
+ * under another name: of its class, with its state. */
+static void take_values(struct builder *b)
+{
+	struct ferry__node *nodes = b->names->nodes, *from;
+
+	for (size_t i = 1; i < b->names->n_nodes; i++) {
+		from = &nodes[nodes[i].was];
+		if (!nodes[i].was || from->used || from->became)
+			continue;
+		from->became = (uint32_t)i;
+		nodes[i].value = from->value;
+		nodes[i].items = from->items;
+		nodes[nodes[i].parent].pairs[nodes[i].at].value = from->value;
+	}
 }
 
 static int check_unique(struct builder *b, const struct ferry__node *node)
@@ -440,8 +474,10 @@ int ferry__names_put(struct ferry__names *names, struct ferry_document *doc,
 			rc = place(&b, &names->entries[i]);
 	for (size_t i = 0; i < names->n_nodes && !rc && names->n_nodes > 1; i++)
 		rc = check_unique(&b, &names->nodes[i]);
-	if (!rc)
+	if (!rc) {
+		take_values(&b);
 		rc = commit(&b);
+	}
 	ferry_map_release(&b.paths);
 	return rc;
 }

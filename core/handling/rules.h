@@ -74,6 +74,7 @@ struct ferry__entry {
 	const char *name;	/* what the rules made of it */
 	uint32_t n_old, n_name;
 	uint32_t node;		/* the mapping it stands in */
+	uint32_t home;		/* and the one that put() gave it */
 	bool dropped;
 };
 
@@ -87,6 +88,10 @@ struct ferry__node {
 	uint32_t parent, depth;
 	struct ferry_pair *pairs;	/* what it will hold */
 	uint32_t n, cap;
+	uint32_t at;			/* its number in its parent's pairs */
+	uint32_t was;			/* made for what stood in that mapping;
+					 * 0: not */
+	uint32_t became;		/* the one that took its value; 0: none */
 	bool used;
 };
 
@@ -120,10 +125,11 @@ int ferry__rules_apply(const struct ferry_rules *r, struct ferry_document *doc,
 		       ferry__on_renamed told, void *ctx,
 		       struct ferry_findings *out, struct ferry_error *err);
 
-/* follow.c: module paths in the state of the weights object. */
+/* follow.c: module paths in the state of the weights object, and of those
+ * nested in it, after put(). */
 bool ferry__names_changed(const struct ferry__names *names);
 int ferry__follow(const struct ferry__names *names, struct ferry_document *doc,
-		  struct ferry_value *weights, struct ferry_error *err);
+		  struct ferry_error *err);
 
 /* cast.c: tied tensors stay tied, strides stay. */
 struct ferry__caster;

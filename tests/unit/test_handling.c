@@ -494,6 +494,64 @@ Test(handling, metadata_follows_a_rename_of_a_module)
 	bench_free(b);
 }
 
+/* An ordered dict with a table, under a key of another. */
+static struct ferry_value *nested(struct bench *b, const char *key,
+				  struct ferry_value *root)
+{
+	struct ferry_value *table = ordered(b, modules);
+
+	FILL(b, b->doc->root->u.object->dict, "module.a.w", "module.b.c.w");
+	ferry_dict_set_str(b->doc->store, root, key, b->doc->root);
+	b->doc->root = root;
+	return table;
+}
+
+Test(handling, metadata_of_nested_mappings_follows)
+{
+	struct bench *b = bench_new();
+	struct ferry_value *root = b->doc->root;
+	struct ferry_value *gen = nested(b, "gen", root);
+	struct ferry_value *disc = nested(b, "disc", root);
+
+	edit(b, FERRY_EDIT_RENAME, "^gen\\.module\\.", "gen.");
+	edit(b, FERRY_EDIT_DROP, "^disc\\.module\\.b", NULL);
+	apply(b);
+	table_is(gen, "[][a][act][b][b.c]");
+	table_is(disc, "[][module][module.a][module.act]");
+	bench_free(b);
+}
+
+Test(handling, a_mapping_under_another_name_keeps_its_class_and_metadata)
+{
+	struct bench *b = bench_new();
+	struct ferry_value *root = b->doc->root, *object;
+	struct ferry_value *table = nested(b, "gen", root);
+
+	object = ferry_dict_get(root, "gen");
+	edit(b, FERRY_EDIT_RENAME, "^gen\\.module\\.", "net.");
+	apply(b);
+	cr_expect_null(ferry_dict_get(root, "gen"));
+	cr_expect_eq(ferry_dict_get(root, "net"), object);
+	cr_expect_not_null(ferry_dict_get(object->u.object->dict, "a.w"));
+	table_is(table, "[][a][act][b][b.c]");
+	bench_free(b);
+}
+
+Test(handling, a_mapping_that_only_some_names_leave_stays)
+{
+	struct bench *b = bench_new();
+	struct ferry_value *root = b->doc->root, *object;
+	struct ferry_value *table = nested(b, "gen", root);
+
+	object = ferry_dict_get(root, "gen");
+	edit(b, FERRY_EDIT_RENAME, "^gen\\.module\\.b", "net.b");
+	apply(b);
+	cr_expect_eq(ferry_dict_get(root, "gen"), object);
+	cr_expect_eq(ferry_dict_get(root, "net")->kind, FERRY_DICT);
+	table_is(table, "[][module][module.a][module.act]");
+	bench_free(b);
+}
+
 /* ---- casts --------------------------------------------------------------- */
 
 static enum ferry_dtype dtype_at(struct bench *b, const char *name)
