@@ -27,7 +27,8 @@ static void put_text(struct facts *f, const char *key, const char *text)
 /* A scalar of the document, where it is there and says something. */
 static void copy(struct facts *f, const char *key, struct ferry_value *v)
 {
-	if (v && v->kind != FERRY_NONE && v->kind < FERRY_LIST)
+	if (v && v->kind != FERRY_NONE && v->kind < FERRY_LIST &&
+	    (v->kind != FERRY_STRING || v->u.s.nbytes))
 		put(f, key, v);
 }
 

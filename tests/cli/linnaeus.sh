@@ -8,6 +8,7 @@ run inspect "$files/ckpt_epoch_5.pth"
 status 0
 out 'linnaeus/training: model, epoch, lr_scheduler and the CfgNode of a run'
 out 'convolutional 2x4 1x8, RoPE 2x12 1x16'
+no_out 'pretrained source'
 run verify "$files/ckpt_epoch_5.pth"
 status 0
 
@@ -41,6 +42,10 @@ run convert "$files/ckpt_epoch_5.pth" guide.safetensors \
 status 0
 err "rule drop 'head.': 2 of 108 names dropped"
 err "rule drop 'meta_': 8 of 106 names dropped"
+run plan "$files/metaformer.pth" --model linnaeus/mFormerV0 \
+	--set pretrained-source=metaformr
+status 2
+err "option pretrained-source is 'metaformr': give one of '', metaformer, stitched_convnext_ropevit"
 run plan "$files/ckpt_epoch_5.pth" --model linnaeus/mFormerV1 \
 	--set semantics=other
 status 2
