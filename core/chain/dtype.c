@@ -136,9 +136,10 @@ static int fail_unfit(struct fitting *f, enum ferry_dtype d,
 	if (rc)
 		return rc;
 	return ferry_fail(f->err, FERRY_UNSUPPORTED, "plan", FERRY_NO_OFFSET,
-			  "tensor '%s' is %s, which %s does not hold; drop it "
-			  "(--drop), or write another format", name,
-			  ferry_dtype_name(d), holder);
+			  "%s%s%s is %s, which %s does not hold; %swrite "
+			  "another format", *name ? "tensor '" : "the tensor",
+			  name, *name ? "'" : "", ferry_dtype_name(d), holder,
+			  *name ? "drop it (--drop), or " : "");
 }
 
 static int note_loss(struct fitting *f, struct ferry_findings *losses,

@@ -63,6 +63,17 @@ absent p.pt
 run convert --allow-loss "$numpy/packed.npy" p.pt
 status 0
 
+# A tensor alone has no name.
+safetensors six.safetensors '{"t":{"dtype":"F6_E2M3","shape":[4],"data_offsets":[0,3]}}' 3
+run convert six.safetensors six.pt
+err "tensor 't' is "
+err 'drop it (--drop), or write another format'
+absent six.pt
+run convert --select t six.safetensors six.pt
+err 'the tensor is '
+err 'does not hold; write another format'
+absent six.pt
+
 # Of what is lost anyhow it is not told that it was shared.
 run convert --json "$FERRY_CORPUS/torch/basic.pt" shared.json
 status 3
