@@ -13,9 +13,12 @@ formats_libjson_la_SOURCES = \
 	formats/json/typed_fields.c \
 	formats/json/typed_fields.h \
 	formats/json/typed_leaf.c \
+	formats/json/typed_marks.c \
 	formats/json/typed_object.c \
+	formats/json/typed_out.h \
 	formats/json/typed_read.c \
 	formats/json/typed_read.h \
+	formats/json/typed_scalar.c \
 	formats/json/typed_write.c \
 	formats/json/write.c \
 	$(NULL)
