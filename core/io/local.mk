@@ -10,6 +10,7 @@ core_libferry_la_SOURCES += \
 	core/io/output.h \
 	core/io/pending.c \
 	core/io/pending.h \
+	core/io/prove.c \
 	core/io/remove.c \
 	core/io/sink.c \
 	core/io/source.c \

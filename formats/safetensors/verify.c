@@ -11,37 +11,7 @@
 #include "formats/safetensors/files.h"
 #include "formats/safetensors/sha256.h"
 
-#define PIECE ((size_t)1 << 20)
 #define SHOWN 160
-
-/* Every byte of a source, for the errors that only reading shows. */
-static int read_all(struct ferry_source *src, struct ferry_work *work,
-		    struct ferry_error *err)
-{
-	char *piece = ferry_alloc(PIECE);
-	int rc = piece ? 0 : ferry_fail_nomem(err, "a buffer");
-	uint64_t at = 0;
-
-	while (!rc && at < src->nbytes) {
-		size_t n = src->nbytes - at < PIECE ?
-			(size_t)(src->nbytes - at) : PIECE;
-
-		if (work && work->cancel && atomic_load(work->cancel))
-			rc = ferry_fail(err, FERRY_CANCELLED, "",
-					FERRY_NO_OFFSET, "cancelled");
-		else
-			rc = ferry_source_read(src, piece, at, n, err);
-		at += n;
-		if (!rc && work) {
-			work->done += n;
-			if (work->progress)
-				work->progress(work->progress_ctx, work->done,
-					       work->total);
-		}
-	}
-	ferry_alloc_free(piece);
-	return rc;
-}
 
 static int violation(struct ferry_findings *out, const char *what,
 		     const char *name, struct ferry_error *err)
@@ -119,7 +89,8 @@ int safetensors_verify(const struct ferry_input *in,
 	for (size_t i = 0; i < files.n && work; i++)
 		work->total += files.files[i].source->nbytes;
 	for (size_t i = 0; i < files.n && !rc; i++)
-		rc = read_all(files.files[i].source, work, err);
+		rc = ferry_source_prove(files.files[i].source, work, NULL,
+					err);
 	if (!rc)
 		rc = check_sidecar(in, &files, out, err);
 	st_files_release(&files);

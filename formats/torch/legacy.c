@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include <ferry/sys/alloc.h>
 #include <ferry/sys/bytes.h>
 #include <ferry/sys/ckd.h>
 #include <ferry/sys/map.h>
@@ -16,8 +15,6 @@
 #include "formats/torch/rebuild.h"
 
 #define PROTOCOL_VERSION 1001
-#define CHUNK_BYTES (1 << 20)
-
 /* 0x1950a86a20f9469cfc6c */
 static const uint8_t magic[] = {
 	0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19,
@@ -342,38 +339,16 @@ int torch_legacy_read(const struct ferry_input *in, struct ferry_document *doc,
 }
 
 /* There are no checksums: every byte is read, so that the disk has its say. */
-int torch_legacy_verify(const struct ferry_input *in,
+int torch_stream_verify(const struct ferry_input *in,
 			struct ferry_document *doc, struct ferry_work *work,
 			struct ferry_findings *out, struct ferry_error *err)
 {
-	struct ferry_source *src = in->source;
-	uint64_t at = 0;
-	uint8_t *buf;
-	size_t n;
-	int r = 0;
+	int r;
 
 	(void)doc;
-	buf = ferry_alloc(CHUNK_BYTES);
-	if (!buf)
-		return ferry_fail_nomem(err, "verification buffer");
 	if (work)
-		work->total += src->nbytes;
-	for (; !r && at < src->nbytes; at += n) {
-		n = CHUNK_BYTES;
-		if (n > src->nbytes - at)
-			n = (size_t)(src->nbytes - at);
-		if (work && work->cancel && atomic_load(work->cancel))
-			r = ferry_fail(err, FERRY_CANCELLED, "torch-legacy",
-				       at, "verification was stopped");
-		else
-			r = ferry_source_read(src, buf, at, n, err);
-		if (work)
-			work->done += n;
-		if (work && work->progress)
-			work->progress(work->progress_ctx, work->done,
-				       work->total);
-	}
-	ferry_alloc_free(buf);
+		work->total += in->source->nbytes;
+	r = ferry_source_prove(in->source, work, NULL, err);
 	if (!r && ferry_findings_add(out, FERRY_NOTE, "no-checksums", "",
 				     FERRY_NO_OFFSET, "this format has no "
 				     "checksums: sizes and bounds were "

@@ -60,7 +60,8 @@ int torch_export_read(const struct ferry_input *in, struct ferry_document *doc,
 int torch_legacy_probe(const struct ferry_probe *probe);
 int torch_legacy_read(const struct ferry_input *in, struct ferry_document *doc,
 		      struct ferry_error *err);
-int torch_legacy_verify(const struct ferry_input *in,
+/* Of both. */
+int torch_stream_verify(const struct ferry_input *in,
 			struct ferry_document *doc, struct ferry_work *work,
 			struct ferry_findings *out, struct ferry_error *err);
 

@@ -3,56 +3,12 @@
 
 #include "formats/zip/zip.h"
 
-#include <ferry/sys/alloc.h>
-
-#define CHUNK_BYTES (1 << 20)
-
 struct verifier {
 	struct zip *zip;
 	struct ferry_work *work;
 	struct ferry_findings *findings;
-	uint8_t *buf;
 	size_t n_without;	/* records whose CRC was never computed */
 };
-
-static bool cancelled(const struct ferry_work *work)
-{
-	return work && work->cancel && atomic_load(work->cancel);
-}
-
-static void advance(struct ferry_work *work, uint64_t n)
-{
-	if (!work)
-		return;
-	work->done += n;
-	if (work->progress)
-		work->progress(work->progress_ctx, work->done, work->total);
-}
-
-static int read_through(struct verifier *v, struct ferry_source *src,
-			uint32_t *crc, struct ferry_error *err)
-{
-	uint64_t at = 0;
-	size_t n;
-	int r;
-
-	*crc = 0;
-	for (; at < src->nbytes; at += n) {
-		n = CHUNK_BYTES;
-		if (n > src->nbytes - at)
-			n = (size_t)(src->nbytes - at);
-		if (cancelled(v->work))
-			return ferry_fail(err, FERRY_CANCELLED, "zip",
-					  FERRY_NO_OFFSET,
-					  "verification was stopped");
-		r = ferry_source_read(src, v->buf, at, n, err);
-		if (r)
-			return r;
-		*crc = ferry_crc32(*crc, v->buf, n);
-		advance(v->work, n);
-	}
-	return 0;
-}
 
 static int verify_member(struct verifier *v, const struct zip_member *m,
 			 struct ferry_error *err)
@@ -64,7 +20,7 @@ static int verify_member(struct verifier *v, const struct zip_member *m,
 
 	r = zip_member_source(v->zip, m, &src, &broken);
 	if (!r)
-		r = read_through(v, src, &crc, &broken);
+		r = ferry_source_prove(src, v->work, &crc, &broken);
 	ferry_source_unref(src);
 	if (r == FERRY_MALFORMED)
 		return ferry_findings_add(v->findings, FERRY_VIOLATION,
@@ -94,12 +50,8 @@ int zip_verify(struct zip *z, struct ferry_work *work,
 		for (size_t i = 0; i < zip_count(z); i++)
 			work->total += zip_member(z, i)->nbytes;
 	}
-	v.buf = ferry_alloc(CHUNK_BYTES);
-	if (!v.buf)
-		return ferry_fail_nomem(err, "verification buffer");
 	for (size_t i = 0; !r && i < zip_count(z); i++)
 		r = verify_member(&v, zip_member(z, i), err);
-	ferry_alloc_free(v.buf);
 	if (!r && v.n_without)
 		r = ferry_findings_add(out, FERRY_WARNING, "no-crc", "",
 				       FERRY_NO_OFFSET, "%zu of %zu record%s no "

@@ -68,7 +68,7 @@ static const struct ferry_format legacy_format = {
 		 FERRY_FORMAT_TENSORS,
 	.probe = torch_legacy_probe,
 	.read = torch_legacy_read,
-	.verify = torch_legacy_verify,
+	.verify = torch_stream_verify,
 	.scan = torch_legacy_scan,
 };
 
@@ -82,6 +82,7 @@ static const struct ferry_format tar_format = {
 		 FERRY_FORMAT_TENSORS,
 	.probe = torch_tar_probe,
 	.read = torch_tar_read,
+	.verify = torch_stream_verify,
 	.scan = torch_tar_scan,
 };
 

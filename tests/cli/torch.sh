@@ -146,4 +146,10 @@ status 4
 run inspect "$corpus/refused.pt"
 status 0
 out 'weights_only=True: refused by'
+# A format without checksums is read to its end.
+for file in tar.pt legacy.pt; do
+	run verify --json "$corpus/$file"
+	status 0
+	json_is findings/0/code no-checksums
+done
 finish

@@ -126,7 +126,7 @@ Test(torch_legacy, verifies_by_reading)
 	must_read(torch_legacy_read, "legacy.pt");
 	in.source = file;
 	cr_assert_eq(ferry_findings_new(&f, &err), 0);
-	cr_assert_eq(torch_legacy_verify(&in, doc, NULL, f, &err), 0);
+	cr_assert_eq(torch_stream_verify(&in, doc, NULL, f, &err), 0);
 	cr_assert_eq(ferry_findings_count_level(f, FERRY_VIOLATION), 0);
 	ferry_findings_free(f);
 }

@@ -3,12 +3,17 @@
 
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -23,6 +28,41 @@ static unsigned char *data;
 static struct ferry_source *file;
 static struct ferry_output *o;
 static struct ferry_sink *s;
+
+/* Bytes that were cloned, by a file system that can; SIZE_MAX: by the one there
+ * is. */
+static size_t n_cloned = SIZE_MAX;
+
+static int clone_by_copy(int to, const struct file_clone_range *range)
+{
+	size_t n = range->src_length;
+	char *all = malloc(n);
+	int rc = -1;
+
+	errno = EINVAL;
+	if (!((range->src_offset | range->dest_offset | n) & 4095) && all &&
+	    pread((int)range->src_fd, all, n, (off_t)range->src_offset) ==
+	    (ssize_t)n &&
+	    pwrite(to, all, n, (off_t)range->dest_offset) == (ssize_t)n)
+		rc = 0;
+	free(all);
+	n_cloned += rc ? 0 : n;
+	return rc;
+}
+
+/* The library calls this one. */
+FERRY_API int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (request == FICLONERANGE && n_cloned != SIZE_MAX)
+		return clone_by_copy(fd, arg);
+	return (int)syscall(SYS_ioctl, fd, request, arg);
+}
 
 static char *in_dir(const char *name)
 {
@@ -191,6 +231,62 @@ Test(transfer, file_arrives_by_every_way)
 
 					carry(file, counts[k], crc, &work);
 				}
+}
+
+static void holds(const char *name, uint64_t at, const void *want, size_t n)
+{
+	int fd = open(in_dir(name), O_RDONLY);
+	char *got = malloc(n);
+
+	cr_assert(got && fd >= 0);
+	cr_assert_eq(pread(fd, got, n, (off_t)at), (ssize_t)n);
+	cr_expect(!memcmp(got, want, n));
+	close(fd);
+	free(got);
+}
+
+/* Two loads that begin and end within blocks, one with its CRC on record. */
+static void carry_clones(bool trust)
+{
+	static const uint64_t from = 5000, n = (uint64_t)3 << 20;
+	struct ferry_work work = { .threads = 2, .no_sync = true };
+	uint32_t want = (uint32_t)crc32(0, data + from, (uInt)n);
+	struct ferry_source *known;
+	struct ferry_transfer t[2];
+
+	cr_assert_eq(ferry_source_range_crc32(&known, file, from, n, want, "k",
+					      NULL), 0);
+	t[0] = (struct ferry_transfer){
+		.source = known, .nbytes = n, .sink_offset = from - 4096,
+		.want_crc32 = true, .trust_crc32 = trust,
+	};
+	t[1] = (struct ferry_transfer){
+		.source = file, .source_offset = from, .nbytes = n,
+		.sink_offset = from + n + 8192 - n % 4096,
+		.want_crc32 = true, .trust_crc32 = trust,
+	};
+	cr_assert_eq(ferry_output_new(&o, in_dir("out"), true, NULL, 0, &work,
+				      NULL), 0);
+	cr_assert_eq(ferry_output_open(o, NULL, &s, NULL), 0);
+	n_cloned = 0;
+	cr_assert_eq(ferry_sink_transfer(s, t, 2, NULL), 0);
+	cr_expect_geq(n_cloned, 2 * (n - 2 * 4096));
+	n_cloned = SIZE_MAX;
+	cr_assert_eq(ferry_output_commit(o, NULL), 0);
+	ferry_output_free(o);
+	ferry_source_unref(known);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(t[i].crc32, want, "%d", i);
+		cr_expect(!t[i].crc32_differs);
+		holds("out", t[i].sink_offset, data + from, n);
+	}
+	cr_expect_eq(work.done, 2 * n);
+}
+
+Test(transfer, clones_have_their_crc)
+{
+	carry_clones(false);
+	carry_clones(true);
 }
 
 Test(transfer, memory_arrives)

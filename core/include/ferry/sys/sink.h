@@ -129,6 +129,15 @@ FERRY_API bool ferry_sink_can_clone(struct ferry_sink *s,
 				    uint64_t offset, uint64_t n,
 				    uint32_t *align, uint32_t *phase);
 
+/*
+ * Read all of a source, so that the disk and whatever it is made of have their
+ * say; *crc32 (may be NULL) is the CRC-32 of the bytes.  Counted into work->done
+ * (work may be NULL) and told to its progress; CANCELLED when that is wanted.
+ */
+FERRY_API int ferry_source_prove(struct ferry_source *src,
+				 struct ferry_work *work, uint32_t *crc32,
+				 struct ferry_error *err);
+
 /* CRC-32 (zip's) of data, continued from crc (0 to start). */
 FERRY_API uint32_t ferry_crc32(uint32_t crc, const void *data, size_t n);
 /* The CRC of A followed by B from those of A and B and B's length. */
