@@ -9,6 +9,7 @@ CLI_TESTS += \
 	tests/cli/directory.sh \
 	tests/cli/edit.sh \
 	tests/cli/expect.sh \
+	tests/cli/frameworks.sh \
 	tests/cli/groups.sh \
 	tests/cli/help.sh \
 	tests/cli/inspect.sh \

@@ -7,6 +7,7 @@ Enums are pickled by the CPython that runs this: by value or, from 3.11.0 to
 3.11.3, by member name.  Ends in "N passed, N failed".
 """
 import enum
+import io
 import os
 import pathlib
 import random
@@ -22,6 +23,7 @@ from torch import nn
 FERRY, WORK = sys.argv[1], pathlib.Path(sys.argv[2])
 MODERN = int(torch.__version__.split(".")[0]) >= 2
 PASSED = FAILED = 0
+LOADED = []
 TAG = "E10_U200_S800"
 
 
@@ -38,9 +40,26 @@ def convert(what, *arguments):
     return check(f"{what} (ferry convert)", done.returncode == 0, done.stderr.strip()[:300])
 
 
+def restricted(source):
+    try:
+        return torch.load(source, weights_only=True)
+    except Exception as why:
+        return why
+
+
 def load(path):
-    """As noether loads: restricted, where this torch's restriction knows floats."""
-    return torch.load(path, weights_only=True) if MODERN else torch.load(path)
+    """As noether loads: restricted.  torch 1.13 knows fewer kinds of values: there it must load what torch itself saves of the same."""
+    got = restricted(path)
+    if not MODERN and isinstance(got, Exception):
+        plain, again = torch.load(path), io.BytesIO()
+        torch.save(plain, again)
+        again.seek(0)
+        check(f"{path.name}, restricted", isinstance(restricted(again), Exception), f"torch loads its own, but not ours: {got}")
+        return plain
+    if isinstance(got, Exception):
+        raise got
+    LOADED.append(path.name)
+    return got
 
 
 def real_enum(module, name, members):
@@ -180,10 +199,69 @@ def run():
                 check(f"apart {leaf} _metadata", dict(back["state_dict"]._metadata) == dict(model["state_dict"]._metadata))
 
 
+def averages():
+    """Averages of parts together, apart, as a model, and out of weights alone."""
+    where = WORK / "averages" / "train" / "checkpoints"
+    where.mkdir(parents=True)
+    made = {}
+    for leaf in ("encoder", "decoder"):
+        made[leaf] = {"state_dict": {k: v / 2 for k, v in net().state_dict().items()}, "checkpoint_tag": "latest",
+                      "training_iteration": {"epoch": 1, "update": 2, "sample": 3}, "run_id": "2026-02-01_ab12c", "ema": 0.999}
+        torch.save(made[leaf], where / f"ae.{leaf}_ema=0.999_cp=latest_model.th")
+    if not convert("averages", WORK / "averages", WORK / "average.th", "--to", "ksuit/ema"):
+        return
+    got = load(WORK / "average.th")
+    check("averages", type(got["state_dict"]) is dict and all(torch.equal(got["state_dict"][f"{leaf}.{k}"], v)
+                                                             for leaf, m in made.items() for k, v in m["state_dict"].items()))
+    if convert("averages apart", WORK / "average.th", f"{WORK / 'averages-apart'}/", "--to", "ksuit/run", "--set", "name=ae", "--set", "stage=train"):
+        for leaf, average in made.items():
+            back = load(WORK / "averages-apart" / "train" / "checkpoints" / f"ae.{leaf}_ema=0.999_cp=latest_model.th")
+            check(f"averages apart {leaf}", same(average, back))
+    if convert("average as a model", where / "ae.encoder_ema=0.999_cp=latest_model.th", WORK / "ema-model.th", "--to", "ksuit/model"):
+        net().load_state_dict(load(WORK / "ema-model.th")["state_dict"])
+
+
+def resumed():
+    """The files that resume, each as noether loads it; a run brought to the head."""
+    where = WORK / "resumed" / "train" / "checkpoints"
+    where.mkdir(parents=True)
+    model = net()
+    optim = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    model(torch.randn(5, 4)).sum().backward()
+    optim.step()
+    saved = optim.state_dict()
+    saved["param_idx_to_name"] = dict(enumerate(n for n, _ in model.named_parameters()))
+    torch.save(model_dict(model), where / "net_cp=latest_model.th")
+    torch.save(saved, where / "net_cp=latest_optim.th")
+    torch.save({"callback_state_dicts": [None], "training_iteration": {"epoch": 1, "update": 2, "sample": 3}}, where / "net_cp=latest_trainer.th")
+    if not convert("resumed", WORK / "resumed", f"{WORK / 'resumed-head'}/", "--upgrade", "--set", "loader=resume"):
+        return
+    to = WORK / "resumed-head" / "train" / "checkpoints"
+    model.load_state_dict(load(to / "net_cp=latest_model.th")["state_dict"])
+    got = load(to / "net_cp=latest_optim.th")
+    check("resumed optimizer", same(got, saved))
+    got.pop("param_idx_to_name")
+    optim.load_state_dict(got)
+    check("resumed trainer", load(to / "net_cp=latest_trainer.th") == {"callback_state_dicts": {}, "training_iteration": {"epoch": 1, "update": 2, "sample": 3}})
+
+
+def weights():
+    """Weights of anything as a model's file, and by way of other formats."""
+    model = net()
+    torch.save(model.state_dict(), WORK / "weights.pt")
+    for through in ("safetensors", "npz", "pt"):
+        if not convert(f"weights to {through}", WORK / "weights.pt", WORK / f"through.{through}", "--to", "state-dict") or \
+           not convert(f"weights of {through}", WORK / f"through.{through}", WORK / f"made-{through}.th", "--to", "ksuit/model", "--set", "tag=last"):
+            continue
+        got = load(WORK / f"made-{through}.th")
+        check(f"weights of {through}", same(dict(got["state_dict"]), dict(model.state_dict())) and got["checkpoint_tag"] == "last")
+        net().load_state_dict(got["state_dict"])
+
+
 shutil.rmtree(WORK, ignore_errors=True)
 WORK.mkdir(parents=True)
 torch.manual_seed(1)
-for part in (enums, optimizer, trainer, transformations, run):
+for part in (enums, optimizer, trainer, transformations, run, averages, resumed, weights):
     part()
-print(f"ksuit, torch {torch.__version__}, CPython {sys.version.split()[0]}: {PASSED} passed, {FAILED} failed")
+print(f"ksuit, torch {torch.__version__}, CPython {sys.version.split()[0]}: {len(LOADED)} files loaded restricted, {PASSED} passed, {FAILED} failed")
 sys.exit(FAILED > 0)
