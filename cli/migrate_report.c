@@ -285,6 +285,10 @@ static void print_summary(const struct telling *t,
 	printf("%zu attempt%s: %zu running, %zu ended without a word\n",
 	       s->n_journals, cli_plural(s->n_journals), s->n_running,
 	       s->n_stopped);
+	if (s->n_left)
+		printf("%s item%s not reached%s\n", cli_count(a, s->n_left),
+		       cli_plural(s->n_left), s->n_running ? " yet" :
+		       ": run it again to go on");
 	if (s->n_torn)
 		printf("%zu line%s cut by a crash\n", s->n_torn,
 		       cli_plural(s->n_torn));
@@ -300,6 +304,7 @@ static void print_json_status(struct telling *t,
 	cli_json_set(json, "attempts", cli_json_uint(s->n_journals));
 	cli_json_set(json, "running", cli_json_uint(s->n_running));
 	cli_json_set(json, "stopped", cli_json_uint(s->n_stopped));
+	cli_json_set(json, "left", cli_json_uint(s->n_left));
 	cli_json_set(json, "torn_lines", cli_json_uint(s->n_torn));
 	cli_json_print(json);
 }
@@ -318,7 +323,8 @@ int cli_migrate_print_status(struct cli *c, const char *dst)
 		print_json_status(&t, &s);
 	else
 		print_summary(&t, &s);
-	return t.totals.n[FERRY_ITEM_FAILED] ? CLI_PARTLY : CLI_DONE;
+	return t.totals.n[FERRY_ITEM_FAILED] || (s.n_left && !s.n_running) ?
+	       CLI_PARTLY : CLI_DONE;
 }
 
 struct proving {

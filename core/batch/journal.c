@@ -72,13 +72,27 @@ static void name_journal(struct ferry_buffer *path, const char *ledger)
 			    stamp, t.tv_nsec / 1000, host, (long)getpid());
 }
 
+/* Items that are told of without being worked on. */
+static uint64_t count_settled(const struct ferry_migration *m)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		n += !m->entries[i].elsewhere &&
+		     (m->entries[i].item.state == FERRY_ITEM_SKIPPED ||
+		      m->entries[i].item.state == FERRY_ITEM_FAILED ||
+		      m->entries[i].item.state == FERRY_ITEM_MEMBER);
+	return n;
+}
+
 static void begin(struct ferry__journal *j, const struct ferry_migration *m,
 		  const struct ferry_migration_run *how, uint64_t n_items,
 		  uint64_t nbytes)
 {
-	json_t *line = json_pack("{ss sI ss sI sI sI}", "event", "begin",
+	json_t *line = json_pack("{ss sI ss sI sI sI sI}", "event", "begin",
 				 "pid", (json_int_t)getpid(), "ferry",
 				 PACKAGE_VERSION, "items", (json_int_t)n_items,
+				 "settled", (json_int_t)count_settled(m),
 				 "nbytes", (json_int_t)nbytes, "workers",
 				 (json_int_t)how->workers);
 	char text[HOST_MOST] = "host";

@@ -275,10 +275,13 @@ static void take_survey(void *ctx, struct ferry__entry *e,
 	e->item.n_files = !e->directory + (uint32_t)e->n_members;
 }
 
-static void make_member(struct ferry_migration *m, struct ferry__entry *e)
+#define BELONGS "belongs to another item"
+
+static void make_member(struct ferry_migration *m, struct ferry__entry *e,
+			const char *reason)
 {
 	e->item.state = FERRY_ITEM_MEMBER;
-	e->item.reason = ferry__keep(m, "belongs to another item");
+	e->item.reason = ferry__keep(m, reason);
 	e->item.code = 0;
 	e->item.output = NULL;
 	e->matched = true;
@@ -298,7 +301,7 @@ static void absorb_below(struct ferry_migration *m, const struct ferry__entry *e
 			break;
 		if (other->item.source[n] == '/' && other->tensors &&
 		    other->item.state != FERRY_ITEM_FAILED)
-			make_member(m, other);
+			make_member(m, other, BELONGS);
 	}
 }
 
@@ -318,8 +321,52 @@ static void absorb(struct ferry_migration *m, struct ferry__entry *e)
 			continue;
 		member = &m->entries[at];
 		if (member != e && !member->n_members)
-			make_member(m, member);
+			make_member(m, member, BELONGS);
 	}
+}
+
+/* X, of a file X.1 that is looked for a part of the weights. */
+static const struct ferry__entry *main_rank(const struct ferry_migration *m,
+					    const struct ferry__entry *e)
+{
+	const char *name = e->item.source, *dot = strrchr(name, '.');
+	const struct ferry_job *job = e->rule ? &e->rule->job : NULL;
+	uint64_t at;
+
+	if (!job || !dot || !dot[1] || dot[1 + strspn(dot + 1, "0123456789")] ||
+	    e->action != FERRY__CONVERT || !e->tensors ||
+	    !(job->weights || job->to || job->n_select) ||
+	    !ferry_map_get(&m->by_source, name, (size_t)(dot - name), &at))
+		return NULL;
+	return m->entries[at].item.state == FERRY_ITEM_FAILED ? NULL :
+	       &m->entries[at];
+}
+
+/* What such a file is has to be known. */
+static void forget_ranks(struct ferry_migration *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct ferry__entry *e = &m->entries[i];
+
+		if (e->item.type || !main_rank(m, e))
+			continue;
+		e->matched = false;
+		e->item.output = NULL;
+	}
+}
+
+static void absorb_rank(struct ferry_migration *m, struct ferry__entry *e)
+{
+	const struct ferry__entry *whole = main_rank(m, e);
+	const struct ferry_known *type = !whole || !e->item.type ? NULL :
+		ferry_session_find(m->s, FERRY_KNOWN_TYPES, e->item.type);
+	const struct ferry_job *job = whole ? &e->rule->job : NULL;
+
+	if (type && type->type->ranks && whole->action == FERRY__CONVERT &&
+	    (job->weights || job->n_select ||
+	     strcmp(job->to, e->item.type)))
+		make_member(m, e, "is another rank's part of an item that has "
+			    "the weights of all");
 }
 
 static int survey_unmatched(struct ferry_migration *m,
@@ -353,9 +400,13 @@ static int match_all(struct ferry_migration *m,
 		if (!m->manifest && m->entries[i].item.state !=
 		    FERRY_ITEM_FAILED)
 			ferry__match_early(m, &m->entries[i]);
+	if (!m->manifest)
+		forget_ranks(m);
 	rc = survey_unmatched(m, &quiet, err);
-	for (size_t i = 0; i < m->n && !rc; i++)
+	for (size_t i = 0; i < m->n && !rc; i++) {
 		absorb(m, &m->entries[i]);
+		absorb_rank(m, &m->entries[i]);
+	}
 	return rc ? rc : ferry__find_collisions(m, err);
 }
 

@@ -24,9 +24,13 @@ struct reading {
 	size_t n, cap;
 	struct ferry_journal_summary *sum;
 	const char *attempt;
-	bool begun, ended;
+	bool begun, ended, sharded;
+	double time;			/* it began */
+	uint64_t expected, told;	/* items of the attempt */
+	json_t *left;			/* of the shards since `whole` */
+	double whole;			/* the last attempt at everything */
 	long pid;
-	char host[64];
+	char host[64], shard[32];
 	struct ferry_error *err;
 };
 
@@ -89,6 +93,54 @@ static int take_item(struct reading *r, const json_t *line, double time)
 	return 0;
 }
 
+static void take_begin(struct reading *r, const json_t *line, double time)
+{
+	const char *shard = ferry__record_get(line, "shard");
+
+	r->expected = ferry__record_uint(line, "items") +
+		      ferry__record_uint(line, "settled");
+	r->told = 0;
+	r->time = time;
+	r->sharded = shard != NULL;
+	snprintf(r->shard, sizeof(r->shard), "%s", shard ? shard : "");
+}
+
+/* What an attempt did not come to.  An attempt at everything stands for all
+ * before it, one at a shard for those at that. */
+static void count_left(struct reading *r)
+{
+	const json_t *before = json_object_get(r->left, r->shard);
+	uint64_t n = r->expected > r->told ? r->expected - r->told : 0;
+
+	if (r->time < r->whole ||
+	    json_number_value(json_array_get(before, 0)) > r->time)
+		return;
+	if (!r->sharded)
+		r->whole = r->time;
+	json_object_set_new(r->left, r->shard, json_pack("[fI]", r->time,
+							 (json_int_t)n));
+}
+
+/* Shards that began after the last attempt at everything, or that. */
+static uint64_t sum_left(const struct reading *r)
+{
+	const json_t *whole = json_object_get(r->left, "");
+	uint64_t sum = 0;
+	bool later = false;
+	const char *shard;
+	json_t *each;
+
+	json_object_foreach(r->left, shard, each) {
+		if (!*shard || json_number_value(json_array_get(each, 0)) <=
+			       r->whole)
+			continue;
+		later = true;
+		sum += (uint64_t)json_integer_value(json_array_get(each, 1));
+	}
+	return later ? sum :
+	       (uint64_t)json_integer_value(json_array_get(whole, 1));
+}
+
 static int take_line(struct reading *r, const json_t *line)
 {
 	const char *event = ferry__record_get(line, "event");
@@ -106,10 +158,14 @@ static int take_line(struct reading *r, const json_t *line)
 		r->pid = (long)ferry__record_uint(line, "pid");
 		snprintf(r->host, sizeof(r->host), "%s", host ? host : "");
 		r->sum->n_items += ferry__record_uint(line, "items");
+		take_begin(r, line, time);
 	}
 	if (!strcmp(event, "end"))
 		r->ended = true;
-	return strcmp(event, "item") ? 0 : take_item(r, line, time);
+	if (strcmp(event, "item"))
+		return 0;
+	r->told++;
+	return take_item(r, line, time);
 }
 
 static bool is_alive(const struct reading *r)
@@ -156,6 +212,8 @@ static int read_journal(struct reading *r, const char *path, const char *name)
 	rc = read_lines(r, f);
 	fclose(f);
 	r->sum->n_journals++;
+	if (r->begun)
+		count_left(r);
 	if (r->begun && !r->ended) {
 		if (is_alive(r))
 			r->sum->n_running++;
@@ -222,11 +280,14 @@ int ferry_journal_read(const char *dst, struct ferry_journal_summary *out,
 	rc = ferry_store_new(&r.store, err);
 	if (rc)
 		return rc;
-	rc = read_all(&r, dst);
+	r.left = json_object();
+	rc = r.left ? read_all(&r, dst) : ferry_fail_nomem(err, "a journal");
+	out->n_left = sum_left(&r);
 	if (!rc && r.n)
 		qsort(r.entries, r.n, sizeof(*r.entries), by_source);
 	for (size_t i = 0; i < r.n && !rc && each; i++)
 		each(ctx, &r.entries[i]);
+	json_decref(r.left);
 	ferry_map_release(&r.by_source);
 	ferry_alloc_free(r.entries);
 	ferry_store_unref(r.store);

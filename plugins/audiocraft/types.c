@@ -100,6 +100,7 @@ static const struct ferry_artifact_type training = {
 	.admit = admit_save,
 	.check = check_training,
 	.weights = training_weights,
+	.ranks = true,
 };
 
 static const struct ferry_artifact_type export_lm = {

@@ -468,4 +468,10 @@ run migrate old new --to-format torch --fail-fast --max-failures=0
 status 2
 run migrate odd stop --to-format torch --fail-fast
 status 5
+run migrate --status stop
+status 5
+out '4 items not reached: run it again to go on'
+run migrate odd stop --to-format torch
+run migrate --status stop
+no_out 'not reached'
 finish

@@ -83,6 +83,31 @@ run migrate src single --recipe single.yaml
 status 0
 present "single/$id/finetune/checkpoints/head_cp=last_model.th"
 
+# ---- the files of other ranks -----------------------------------------------
+run types --json
+if grep -q audiocraft/training "$out"; then
+	mkdir ranks
+	cp "$FERRY_CORPUS"/audiocraft/fsdp/checkpoint_2.th* ranks
+	pair ranks/a.safetensors
+	cp ranks/a.safetensors ranks/a.safetensors.1
+	run migrate ranks weights --to-format safetensors --weights
+	status 0
+	err '3 done, 1 member'
+	present weights/checkpoint_2.safetensors weights/a.safetensors \
+		weights/a.safetensors.safetensors
+	run migrate ranks exported --to audiocraft/export-lm --dry-run --json
+	json_is totals/states/member 1
+	run migrate ranks upgraded --upgrade
+	status 0
+	err '4 done'
+	present upgraded/checkpoint_2.th upgraded/checkpoint_2.th.1
+	# Without rank 0 there is nobody who has it.
+	rm ranks/checkpoint_2.th
+	run migrate ranks alone0 --to-format safetensors --weights
+	status 5
+	err 'failed: ranks/checkpoint_2.th.1: '
+fi
+
 # ---- sources removed: those that were taken, and no other ------------------
 tree gone
 run migrate gone there --upgrade --verify --remove-source

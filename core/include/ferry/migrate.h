@@ -213,6 +213,7 @@ struct ferry_journal_summary {
 	size_t n_running;		/* without an end, process still there */
 	size_t n_stopped;		/* without an end */
 	uint64_t n_items;		/* that the attempts set out to do */
+	uint64_t n_left;		/* that the last did not come to */
 	double first, last;		/* seconds since 1970 */
 };
 

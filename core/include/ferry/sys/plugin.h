@@ -270,6 +270,13 @@ struct ferry_artifact_type {
 			const struct ferry_options *options,
 			struct ferry_findings *out, struct ferry_error *err);
 	const struct ferry_option_spec *check_options;
+
+	/*
+	 * Beside a file NAME of this type, NAME.1, NAME.2, ... are what other
+	 * ranks of a sharded training saved, and NAME has the weights of all:
+	 * a batch that takes the weights makes nothing of the others.
+	 */
+	bool ranks;
 };
 
 /* ---- conversions ---------------------------------------------------------- */
