@@ -17,6 +17,7 @@
 
 #define PIECE ((size_t)1 << 20)
 #define ENDS 4096
+#define COMBINE ((size_t)64 << 10)	/* bytes worth two combinations */
 
 void ferry__digest_init(struct ferry__digest *d, enum ferry_digest_kind kind)
 {
@@ -52,12 +53,18 @@ void ferry__digest_add(struct ferry__digest *d, const void *data, size_t n)
 void ferry__digest_add_both(struct ferry__digest *a, struct ferry__digest *b,
 			    const void *data, size_t n)
 {
+	uint32_t crc;
+
 	if (a->own && b->own) {
 		ferry__sha256_add_both(&a->sha, &b->sha, data, n);
-		return;
+	} else if (a->kind == FERRY_DIGEST_CRC32 && n >= COMBINE) {
+		crc = ferry_crc32(0, data, n);
+		a->crc = ferry_crc32_combine(a->crc, crc, n);
+		b->crc = ferry_crc32_combine(b->crc, crc, n);
+	} else {
+		ferry__digest_add(a, data, n);
+		ferry__digest_add(b, data, n);
 	}
-	ferry__digest_add(a, data, n);
-	ferry__digest_add(b, data, n);
 }
 
 int ferry__digest_end(struct ferry__digest *d, char out[FERRY__DIGEST_TEXT],
