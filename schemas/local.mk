@@ -33,6 +33,10 @@ dist_caimaninference_DATA = \
 
 audiocrafttensorsdir = $(schemadir)/audiocraft/tensors
 dist_audiocrafttensors_DATA = \
+	schemas/audiocraft/tensors/dac-16khz.yaml \
+	schemas/audiocraft/tensors/dac-24khz.yaml \
+	schemas/audiocraft/tensors/dac-44khz.yaml \
+	schemas/audiocraft/tensors/dac.yaml \
 	schemas/audiocraft/tensors/encodec-24khz.yaml \
 	schemas/audiocraft/tensors/encodec-48khz.yaml \
 	schemas/audiocraft/tensors/encodec-audiogen-16khz.yaml \

@@ -376,6 +376,15 @@ Test(schema, shipped_variants_have_the_known_sizes)
 	expect_variant("caiman/testing", 35, 49006080);
 	expect_variant("caiman/base", 47, 84690432);
 	expect_variant("caiman/large", 47, 195590400);
+	/* as the frameworks' own modules have them */
+	expect_variant("audiocraft/encodec-base-24khz", 228, 23097218);
+	expect_variant("audiocraft/encodec-musicgen-32khz", 116, 58990022);
+	expect_variant("audiocraft/encodec-audiogen-16khz", 116, 58924486);
+	expect_variant("audiocraft/encodec-24khz", 252, 23273218);
+	expect_variant("audiocraft/encodec-48khz", 224, 19066998);
+	expect_variant("audiocraft/dac-16khz", 322, 74175906);
+	expect_variant("audiocraft/dac-24khz", 462, 74708706);
+	expect_variant("audiocraft/dac-44khz", 301, 76651890);
 }
 
 Test(schema, what_no_directory_has_is_not_found)
