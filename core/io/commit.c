@@ -91,8 +91,9 @@ static int move_over(struct ferry_sink *s)
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 		return -1;
 	}
-	/* One file needs nothing set aside: a rename is whole by itself. */
-	if (s->output->n == 1) {
+	/* One file needs nothing set aside where nothing comes after: a rename
+	 * is whole by itself. */
+	if (s->output->n == 1 && s->output->work->no_sync) {
 		if (renameat(s->dirfd, s->temp, s->dirfd, s->name))
 			return -1;
 		s->moved = FERRY_REPLACED;

@@ -26,13 +26,24 @@ static struct ferry_sink *s;
 /* The library's calls of it come here. */
 static bool without_renameat2;
 
-int renameat2(int from_dir, const char *from, int to_dir, const char *to,
-	      unsigned flags)
+FERRY_API int renameat2(int from_dir, const char *from, int to_dir,
+			const char *to, unsigned flags)
 {
 	if (!without_renameat2)
 		return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to,
 				    flags);
 	errno = EINVAL;
+	return -1;
+}
+
+/* And of this: of directories alone, for files are synced by their data. */
+static bool without_fsync;
+
+FERRY_API int fsync(int fd)
+{
+	if (!without_fsync)
+		return (int)syscall(SYS_fsync, fd);
+	errno = EIO;
 	return -1;
 }
 
@@ -262,6 +273,29 @@ Test(sink, all_files_are_replaced_together)
 	replace_two();
 	without_renameat2 = true;
 	replace_two();
+}
+
+static void fail_to_sync(const char *old)
+{
+	if (old)
+		put("out", old);
+	begin("out", old != NULL);
+	cr_assert_eq(ferry_sink_append(s, "new", 3, NULL), 0);
+	without_fsync = true;
+	cr_assert_eq(ferry_output_commit(o, NULL), FERRY_IO);
+	without_fsync = false;
+	ferry_output_free(o);
+	cr_assert_eq(n_files(), old ? 1 : 0);
+	if (old)
+		check_file("out", old, strlen(old));
+}
+
+Test(sink, what_was_not_synced_is_undone)
+{
+	fail_to_sync(NULL);
+	fail_to_sync("old");
+	without_renameat2 = true;
+	fail_to_sync("old");
 }
 
 /* Shards by the thousand: few are open at a time, and any can be gone on
