@@ -4,11 +4,14 @@
 #include "cli/known.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/json_out.h"
+#include "cli/memory.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/text.h"
 
 void cli_cell_list(struct cli_table *t, const char *const *items)
 {
@@ -70,22 +73,32 @@ static bool is_wanted(const struct cli *c, const char *name)
 	return !c->n_operands;
 }
 
-static int check_names(struct cli *c, enum ferry_known_kind kind)
+static int fail_name(struct cli *c, enum ferry_known_kind kind,
+		     const char *name)
 {
+	size_t n = ferry_session_count(c->session, kind);
+	const char **names = cli_array(n, sizeof(*names));
 	struct ferry_error err = FERRY_ERROR_INIT;
+	const char *near;
 	char shown[128];
 
-	for (size_t i = 0; i < c->n_operands; i++) {
-		const char *name = c->operands[i];
+	for (size_t i = 0; i < n; i++)
+		names[i] = ferry_session_get(c->session, kind, i)->name;
+	near = cli_nearest(name, names, n);
+	ferry_escape(shown, sizeof(shown), name, strlen(name));
+	ferry_fail(&err, FERRY_NOTFOUND, "registry", FERRY_NO_OFFSET,
+		   "'%s' is not known%s%s%s; ferry %s lists them", shown,
+		   near ? " (did you mean '" : "", near ? near : "",
+		   near ? "'?)" : "", c->verb->name);
+	free(names);
+	return cli_failed(c, NULL, &err);
+}
 
-		if (ferry_session_find(c->session, kind, name))
-			continue;
-		ferry_escape(shown, sizeof(shown), name, strlen(name));
-		ferry_fail(&err, FERRY_NOTFOUND, "registry", FERRY_NO_OFFSET,
-			   "'%s' is not known; ferry %s lists them", shown,
-			   c->verb->name);
-		return cli_failed(c, NULL, &err);
-	}
+static int check_names(struct cli *c, enum ferry_known_kind kind)
+{
+	for (size_t i = 0; i < c->n_operands; i++)
+		if (!ferry_session_find(c->session, kind, c->operands[i]))
+			return fail_name(c, kind, c->operands[i]);
 	return CLI_DONE;
 }
 

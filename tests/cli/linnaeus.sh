@@ -26,8 +26,9 @@ out '    the whole file'
 out "    drop 'meta_'"
 out '  strict: no'
 no_out 'linnaeus/mFormerV1'
-run models mFormerV0
+run models linnaeus/mFormer0
 status 3
+err "'linnaeus/mFormer0' is not known (did you mean 'linnaeus/mFormerV0'?); ferry models lists them"
 
 # The metadata of the code, of the guide, and where they differ.
 run convert "$files/ckpt_epoch_5.pth" v1.safetensors --model linnaeus/mFormerV1
