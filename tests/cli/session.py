@@ -35,6 +35,9 @@ def main():
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(tree, work / "old")
     shutil.copy(recipe, work)
+    # As distributed, all of it may be read-only.
+    for path in [work / "old", *(work / "old").rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o200)
     steps = session(readme.read_text())
     wrong = 0
     for command, wanted in steps:
