@@ -62,6 +62,20 @@ done_files()
 	 done)
 }
 
+# A worker that waits for its disk is killed with its parent when that is over;
+# its directory is named after it.
+workers_gone()
+{
+	for each in cut/.ferry/work-*; do
+		each=${each%-*}
+		n=0
+		while kill -0 "${each##*-}" 2>/dev/null && [ $n -lt 400 ]; do
+			sleep 0.05
+			n=$((n + 1))
+		done
+	done
+}
+
 # ---- killed at any moment ---------------------------------------------------
 killed=0 found=0 redone=0
 run migrate src timed $convert
@@ -82,7 +96,7 @@ while [ $i -lt "$kills" ]; do
 	sleep "$(printf '%d.%03d' $((wait / 1000)) $((wait % 1000)))"
 	kill -9 $pid 2>/dev/null && killed=$((killed + 1))
 	wait $pid 2>/dev/null
-	sleep 0.05
+	workers_gone
 	whole_or_none cut "killed after $wait ms"
 	done_files cut >.t/before
 	found=$((found + $(wc -l <.t/before)))
