@@ -49,6 +49,7 @@ ferryinclude_HEADERS = \
 ferrysysincludedir = $(includedir)/ferry/sys
 ferrysysinclude_HEADERS = \
 	core/include/ferry/sys/alloc.h \
+	core/include/ferry/sys/base64.h \
 	core/include/ferry/sys/buffer.h \
 	core/include/ferry/sys/build.h \
 	core/include/ferry/sys/bytes.h \

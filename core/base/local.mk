@@ -1,5 +1,6 @@
 core_libferry_la_SOURCES += \
 	core/base/alloc.c \
+	core/base/base64.c \
 	core/base/buffer.c \
 	core/base/error.c \
 	core/base/findings.c \

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include <ferry/sys/alloc.h>
+#include <ferry/sys/base64.h>
 
 #include "formats/json/json.h"
 
@@ -300,44 +301,6 @@ int json_parse_int(struct ferry_store *store, const char *text, size_t n,
 	return *out ? 0 : ferry_fail_nomem(err, "an integer");
 }
 
-static const char base64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void json_add_base64(struct ferry_buffer *out, const void *data, size_t n)
-{
-	const unsigned char *p = data;
-	char *to = ferry_buffer_extend(out, (n + 2) / 3 * 4);
-
-	if (!to)
-		return;
-	for (; n; p += 3, to += 4) {
-		uint32_t v = (uint32_t)p[0] << 16;
-
-		if (n > 1)
-			v |= (uint32_t)p[1] << 8;
-		if (n > 2)
-			v |= p[2];
-		to[0] = base64_digits[v >> 18];
-		to[1] = base64_digits[v >> 12 & 63];
-		to[2] = n > 1 ? base64_digits[v >> 6 & 63] : '=';
-		to[3] = n > 2 ? base64_digits[v & 63] : '=';
-		n = n > 3 ? n - 3 : 0;
-	}
-}
-
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
 int json_parse_base64(struct ferry_store *store, const char *text, size_t n,
 		      char **out, size_t *nout, struct ferry_error *err)
 {
@@ -353,7 +316,7 @@ int json_parse_base64(struct ferry_store *store, const char *text, size_t n,
 	if (!data)
 		return ferry_fail_nomem(err, "bytes");
 	for (size_t i = 0; i < n; i++) {
-		int v = i < n - pad ? base64_value(text[i]) : 0;
+		int v = i < n - pad ? ferry_base64_value(text[i]) : 0;
 		size_t at = i / 4 * 3;
 
 		if (v < 0)

@@ -42,7 +42,6 @@ int json_add_int(struct ferry_buffer *out, const struct ferry_value *v,
 int json_parse_int(struct ferry_store *store, const char *text, size_t n,
 		   struct ferry_value **out, struct ferry_error *err);
 
-void json_add_base64(struct ferry_buffer *out, const void *data, size_t n);
 /* Decode into new bytes of the store; MALFORMED when it is not base64. */
 int json_parse_base64(struct ferry_store *store, const char *text, size_t n,
 		      char **out, size_t *nout, struct ferry_error *err);

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <ferry/sys/base64.h>
+
 #include "formats/json/text.h"
 #include "formats/json/typed.h"
 
@@ -81,7 +83,7 @@ static void put_text(struct typed_out *w, const char *text, size_t n)
 		return;
 	}
 	typed_add(w, "{\"$str\":\"");
-	json_add_base64(w->out, text, n);
+	ferry_base64_add(w->out, text, n);
 	typed_add(w, "\"}");
 }
 
@@ -172,7 +174,7 @@ static int put_range(struct typed_out *w, const struct ferry_value *v)
 				       v->u.range.offset, (size_t)nbytes,
 				       w->err);
 	if (!rc)
-		json_add_base64(w->out, to, (size_t)nbytes);
+		ferry_base64_add(w->out, to, (size_t)nbytes);
 	ferry_buffer_release(&data);
 	return rc;
 }
@@ -201,7 +203,7 @@ int typed_put_bytes(struct typed_out *w, const struct ferry_value *v)
 	if (v->flags & FERRY_RANGE)
 		rc = put_range(w, v);
 	else
-		json_add_base64(w->out, v->u.s.data, (size_t)v->u.s.nbytes);
+		ferry_base64_add(w->out, v->u.s.data, (size_t)v->u.s.nbytes);
 	typed_add(w, "\"}");
 	return rc;
 }

@@ -4,28 +4,13 @@
 #include <string.h>
 
 #include <ferry/sys/alloc.h>
+#include <ferry/sys/base64.h>
 
 #include "formats/yaml/scalar.h"
 
 #define LINE_NBYTES 57			/* 76 digits */
 #define CHUNK_NBYTES (LINE_NBYTES * 1024)
 #define MOST_NBYTES (UINT64_C(1) << 28)
-
-static const char digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static int value_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
 
 static bool is_ascii(const char *text, size_t n)
 {
@@ -43,7 +28,7 @@ static bool decode(const char *text, size_t n, unsigned char *to, size_t *nout)
 
 	*nout = 0;
 	for (size_t i = 0; i < n; i++) {
-		int value = value_of(text[i]);
+		int value = ferry_base64_value(text[i]);
 
 		if (text[i] == '=') {
 			if (at >= 2 && at + ++pads >= 4) {
@@ -82,34 +67,14 @@ int yaml_parse_binary(struct ferry_store *store, const char *text, size_t n,
 	return !good ? FERRY_MALFORMED : *out ? 0 : FERRY_NOMEM;
 }
 
-static void add_line(struct ferry_buffer *out, const unsigned char *p, size_t n)
-{
-	char line[80], *to = line;
-
-	for (; n; p += 3, to += 4) {
-		unsigned v = (unsigned)p[0] << 16;
-
-		if (n > 1)
-			v |= (unsigned)p[1] << 8;
-		if (n > 2)
-			v |= p[2];
-		to[0] = digits[v >> 18];
-		to[1] = digits[v >> 12 & 63];
-		to[2] = n > 1 ? digits[v >> 6 & 63] : '=';
-		to[3] = n > 2 ? digits[v & 63] : '=';
-		n = n > 3 ? n - 3 : 0;
-	}
-	*to++ = '\n';
-	ferry_buffer_add(out, line, (size_t)(to - line));
-}
-
 static void add_lines(struct ferry_buffer *out, const unsigned char *p,
 		      size_t n)
 {
 	while (n) {
 		size_t line = n < LINE_NBYTES ? n : LINE_NBYTES;
 
-		add_line(out, p, line);
+		ferry_base64_add(out, p, line);
+		ferry_buffer_add(out, "\n", 1);
 		p += line;
 		n -= line;
 	}

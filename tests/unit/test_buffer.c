@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <ferry/sys/alloc.h>
+#include <ferry/sys/base64.h>
 #include <ferry/sys/buffer.h>
 
 Test(buffer, appends_and_terminates)
@@ -33,6 +34,29 @@ Test(buffer, grows_over_many_appends)
 	cr_assert_eq(b.n, 500000);
 	cr_assert(!memcmp(b.data + 5 * 54321, "54321", 5));
 	ferry_buffer_release(&b);
+}
+
+Test(buffer, base64_pads_each_length)
+{
+	static const char *const texts[] = { "", "+w==", "+/8=", "+/8A",
+					     "+/8AYQ==" };
+	static const char bytes[] = { '\xfb', '\xff', 0, 'a' };
+	struct ferry_buffer b = FERRY_BUFFER_INIT;
+
+	for (size_t n = 0; n < 5; n++) {
+		b.n = 0;
+		ferry_base64_add(&b, bytes, n);
+		cr_expect_eq(b.n, strlen(texts[n]));
+		cr_expect_arr_eq(b.data, texts[n], b.n);
+	}
+	ferry_buffer_release(&b);
+	cr_expect_eq(ferry_base64_value('A'), 0);
+	cr_expect_eq(ferry_base64_value('z'), 51);
+	cr_expect_eq(ferry_base64_value('9'), 61);
+	cr_expect_eq(ferry_base64_value('+'), 62);
+	cr_expect_eq(ferry_base64_value('/'), 63);
+	cr_expect_eq(ferry_base64_value('='), -1);
+	cr_expect_eq(ferry_base64_value('-'), -1);
 }
 
 Test(buffer, failure_sticks)
