@@ -61,8 +61,8 @@ static const struct cli_option options[] = {
 	{ REMOVE_SOURCE, "remove-source", 0, NULL,
 	  "remove sources whose outputs were verified; needs --verify" },
 	{ DIGEST, "digest", 0, "KIND",
-	  "digests of the ledger: sha256 (the default) or crc32, which is much "
-	  "faster and tells damage, not fraud" },
+	  "digests of the ledger: xxh128 (the default), sha256, which tells "
+	  "fraud too and takes longer than a copy, or crc32" },
 	{ DRY_RUN, "dry-run", 0, NULL,
 	  "print what would be done with every file; read no tensor data and "
 	  "write nothing" },
@@ -91,7 +91,7 @@ struct migrate {
 	const char *manifest, *report;
 	uint32_t n_shards;
 	struct cli_cluster cluster;
-	char max_failures[40];		/* of the cluster's workers */
+	char max_failures[40], digest[24];	/* of the cluster's workers */
 	struct cli *c;
 	struct cli_progress progress;
 	uint64_t n_files;
@@ -146,13 +146,17 @@ static int take_shard(struct cli *c, struct migrate *m, const char *arg)
 
 static int take_digest(struct cli *c, struct migrate *m, const char *arg)
 {
-	if (!strcmp(arg, "sha256"))
-		m->o.digest = FERRY_DIGEST_SHA256;
-	else if (!strcmp(arg, "crc32"))
-		m->o.digest = FERRY_DIGEST_CRC32;
-	else
-		return cli_usage(c, "--digest needs sha256 or crc32");
-	return CLI_END;
+	const char *name;
+
+	for (int i = 0; ; i++) {
+		m->o.digest = (enum ferry_digest_kind)i;
+		name = ferry_digest_kind_name(m->o.digest);
+		if (!name)
+			return cli_usage(c, "--digest needs xxh128, sha256 or "
+					 "crc32");
+		if (!strcmp(arg, name))
+			return CLI_END;
+	}
 }
 
 static int take_counted(struct cli *c, struct migrate *m, int id,
@@ -432,8 +436,10 @@ static void pass(struct migrate *m, const struct cli_job *j)
 		cli_cluster_pass(k, "--no-sync");
 	if (m->o.remove_source)
 		cli_cluster_pass(k, "--remove-source");
-	if (m->o.digest == FERRY_DIGEST_CRC32)
-		cli_cluster_pass(k, "--digest=crc32");
+	snprintf(m->digest, sizeof(m->digest), "--digest=%s",
+		 ferry_digest_kind_name(m->o.digest));
+	if (m->o.digest)
+		cli_cluster_pass(k, m->digest);
 	snprintf(m->max_failures, sizeof(m->max_failures),
 		 "--max-failures=%" PRIu64, m->run.max_failures);
 	if (m->run.max_failures)

@@ -14,6 +14,7 @@ core_libferry_la_CFLAGS = \
 	$(YAML_CFLAGS) \
 	$(JANSSON_CFLAGS) \
 	$(OPENSSL_CFLAGS) \
+	$(XXHASH_CFLAGS) \
 	$(NULL)
 core_libferry_la_LDFLAGS = \
 	$(AM_LDFLAGS) \
@@ -27,6 +28,7 @@ core_libferry_la_LIBADD = \
 	$(YAML_LIBS) \
 	$(JANSSON_LIBS) \
 	$(OPENSSL_LIBS) \
+	$(XXHASH_LIBS) \
 	$(NULL)
 
 ferryincludedir = $(includedir)/ferry

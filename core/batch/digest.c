@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <openssl/evp.h>
+#include <xxhash.h>
 
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/sink.h>
@@ -22,21 +23,26 @@
 void ferry__digest_init(struct ferry__digest *d, enum ferry_digest_kind kind)
 {
 	d->kind = kind;
-	d->own = kind == FERRY_DIGEST_SHA256 && ferry__sha256_works();
 	d->crc = 0;
 	d->context = NULL;
-	if (d->own)
-		ferry__sha256_init(&d->sha);
-	if (d->own || kind != FERRY_DIGEST_SHA256)
+	if (kind == FERRY_DIGEST_XXH128)
+		d->context = XXH3_createState();
+	else if (kind == FERRY_DIGEST_SHA256)
+		d->context = EVP_MD_CTX_new();
+	if (!d->context)
 		return;
-	d->context = EVP_MD_CTX_new();
-	if (d->context && !EVP_DigestInit_ex(d->context, EVP_sha256(), NULL))
+	if (kind == FERRY_DIGEST_XXH128 ?
+	    XXH3_128bits_reset(d->context) != XXH_OK :
+	    !EVP_DigestInit_ex(d->context, EVP_sha256(), NULL))
 		ferry__digest_drop(d);
 }
 
 void ferry__digest_drop(struct ferry__digest *d)
 {
-	EVP_MD_CTX_free(d->context);
+	if (d->kind == FERRY_DIGEST_XXH128)
+		XXH3_freeState(d->context);
+	else
+		EVP_MD_CTX_free(d->context);
 	d->context = NULL;
 }
 
@@ -44,9 +50,9 @@ void ferry__digest_add(struct ferry__digest *d, const void *data, size_t n)
 {
 	if (d->kind == FERRY_DIGEST_CRC32)
 		d->crc = ferry_crc32(d->crc, data, n);
-	else if (d->own)
-		ferry__sha256_add(&d->sha, data, n);
-	else if (d->context && !EVP_DigestUpdate(d->context, data, n))
+	else if (d->context && (d->kind == FERRY_DIGEST_XXH128 ?
+		 XXH3_128bits_update(d->context, data, n) != XXH_OK :
+		 !EVP_DigestUpdate(d->context, data, n)))
 		ferry__digest_drop(d);
 }
 
@@ -55,9 +61,7 @@ void ferry__digest_add_both(struct ferry__digest *a, struct ferry__digest *b,
 {
 	uint32_t crc;
 
-	if (a->own && b->own) {
-		ferry__sha256_add_both(&a->sha, &b->sha, data, n);
-	} else if (a->kind == FERRY_DIGEST_CRC32 && n >= COMBINE) {
+	if (a->kind == FERRY_DIGEST_CRC32 && n >= COMBINE) {
 		crc = ferry_crc32(0, data, n);
 		a->crc = ferry_crc32_combine(a->crc, crc, n);
 		b->crc = ferry_crc32_combine(b->crc, crc, n);
@@ -67,40 +71,69 @@ void ferry__digest_add_both(struct ferry__digest *a, struct ferry__digest *b,
 	}
 }
 
+static void put_hex(char *to, const unsigned char *sum, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		to[2 * i] = hex[sum[i] >> 4];
+		to[2 * i + 1] = hex[sum[i] & 15];
+	}
+	to[2 * n] = '\0';
+}
+
 int ferry__digest_end(struct ferry__digest *d, char out[FERRY__DIGEST_TEXT],
 		      struct ferry_error *err)
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char sum[EVP_MAX_MD_SIZE];
-	bool good = d->own;
+	XXH128_canonical_t canonical;
+	bool good = d->context;
 
 	if (d->kind == FERRY_DIGEST_CRC32) {
 		snprintf(out, FERRY__DIGEST_TEXT, "crc32:%08x",
 			 (unsigned)d->crc);
 		return 0;
 	}
-	if (d->own)
-		ferry__sha256_end(&d->sha, sum);
-	else
-		good = d->context && EVP_DigestFinal_ex(d->context, sum, NULL);
-	ferry__digest_drop(d);
-	if (!good)
-		return ferry_fail_nomem(err, "a digest");
-	memcpy(out, "sha256:", 7);
-	for (size_t i = 0; i < 32; i++) {
-		out[7 + 2 * i] = hex[sum[i] >> 4];
-		out[8 + 2 * i] = hex[sum[i] & 15];
+	if (good && d->kind == FERRY_DIGEST_XXH128) {
+		XXH128_canonicalFromHash(&canonical,
+					 XXH3_128bits_digest(d->context));
+		memcpy(out, "xxh128:", 7);
+		put_hex(out + 7, canonical.digest, sizeof(canonical.digest));
+	} else if (good) {
+		good = EVP_DigestFinal_ex(d->context, sum, NULL);
+		memcpy(out, "sha256:", 7);
+		put_hex(out + 7, sum, 32);
 	}
-	out[71] = '\0';
-	return 0;
+	ferry__digest_drop(d);
+	return good ? 0 : ferry_fail_nomem(err, "a digest");
+}
+
+const char *ferry_digest_kind_name(enum ferry_digest_kind kind)
+{
+	static const char *const names[] = {
+		[FERRY_DIGEST_XXH128] = "xxh128",
+		[FERRY_DIGEST_SHA256] = "sha256",
+		[FERRY_DIGEST_CRC32] = "crc32",
+	};
+
+	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] :
+								 NULL;
 }
 
 bool ferry__digest_kind_of(const char *text, enum ferry_digest_kind *out)
 {
-	bool sha = !strncmp(text, "sha256:", 7);
+	size_t n = strcspn(text, ":");
+	const char *name;
 
-	*out = sha ? FERRY_DIGEST_SHA256 : FERRY_DIGEST_CRC32;
-	return sha || !strncmp(text, "crc32:", 6);
+	for (int i = 0; text[n]; i++) {
+		name = ferry_digest_kind_name((enum ferry_digest_kind)i);
+		if (!name)
+			break;
+		*out = (enum ferry_digest_kind)i;
+		if (strlen(name) == n && !memcmp(name, text, n))
+			return true;
+	}
+	return false;
 }
 
 int ferry__digest_bytes(const void *data, size_t n,

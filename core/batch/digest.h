@@ -1,6 +1,6 @@
 /*
- * Digests of files and tensors: SHA-256, or CRC-32 for who trusts the disk and
- * wants the speed of copying.  As text "sha256:HEX", "crc32:HEX".
+ * Digests of files and tensors.  As text "xxh128:HEX" (XXH3 of 128 bits, as
+ * xxhsum -H2 prints it), "sha256:HEX", "crc32:HEX".
  *
  * Thread: a digest belongs to one thread.
  */
@@ -12,22 +12,18 @@
 
 #include <ferry/migrate.h>
 
-#include "core/batch/sha256.h"
-
 #define FERRY__DIGEST_TEXT 72
 
 struct ferry__digest {
 	enum ferry_digest_kind kind;
-	bool own;		/* SHA-256 is that of `sha` */
 	uint32_t crc;
-	struct ferry__sha256 sha;
-	void *context;		/* else OpenSSL's; NULL: could not be made */
+	void *context;		/* a library's; NULL: could not be made */
 };
 
 /* A failure shows at the end. */
 void ferry__digest_init(struct ferry__digest *d, enum ferry_digest_kind kind);
 void ferry__digest_add(struct ferry__digest *d, const void *data, size_t n);
-/* To two digests of one kind, in hardly the time of one. */
+/* To two digests of one kind. */
 void ferry__digest_add_both(struct ferry__digest *a, struct ferry__digest *b,
 			    const void *data, size_t n);
 /* Ends the digest; after this it holds nothing. */

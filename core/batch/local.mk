@@ -21,8 +21,6 @@ core_libferry_la_SOURCES += \
 	core/batch/record.c \
 	core/batch/record.h \
 	core/batch/settle.c \
-	core/batch/sha256.c \
-	core/batch/sha256.h \
 	core/batch/shard.c \
 	core/batch/span.c \
 	core/batch/span.h \
@@ -40,11 +38,10 @@ tests_unit_test_batch_LDADD = core/libferry.la $(CRITERION_LIBS)
 
 tests_unit_test_digest_SOURCES = \
 	core/batch/digest.c \
-	core/batch/sha256.c \
 	core/batch/span.c \
 	tests/unit/test_digest.c \
 	$(NULL)
 tests_unit_test_digest_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) \
-	$(OPENSSL_CFLAGS)
+	$(OPENSSL_CFLAGS) $(XXHASH_CFLAGS)
 tests_unit_test_digest_LDADD = core/libferry.la $(CRITERION_LIBS) \
-	$(OPENSSL_LIBS) -lpthread
+	$(OPENSSL_LIBS) $(XXHASH_LIBS) -lpthread

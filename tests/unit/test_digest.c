@@ -1,5 +1,4 @@
-/* SHA-256 against OpenSSL's, however the bytes are handed over; files and spans
- * of them. */
+/* Digests of bytes, and of files and spans of them. */
 #include "config.h"
 
 #include <criterion/criterion.h>
@@ -8,84 +7,54 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
-#include "core/batch/sha256.h"
 #include "core/batch/span.h"
 
-#define MOST 4096
+#define LONG \
+	"ffffffffffffffffffffffffffffffffffffffffffffffffff" \
+	"ffffffffffffffffffffffffffffffffffffffffffffffffffx"
 
-static unsigned char data[MOST];
+/* What sha256sum, xxhsum -H2 and crc32 print. */
+static const struct {
+	enum ferry_digest_kind kind;
+	const char *text, *digest;
+} told[] = {
+	{ FERRY_DIGEST_XXH128, "ferry",
+	  "xxh128:85ca3a0dfcfe59849331f43fcdbd2eb8" },
+	{ FERRY_DIGEST_SHA256, "ferry",
+	  "sha256:e9087d0b20d80d3e12bc8530d883d7ad9c1eb3ebc5cb61824a2b4"
+	  "60816503797" },
+	{ FERRY_DIGEST_CRC32, "ferry",
+	  "crc32:bf0d1c13" },
+	{ FERRY_DIGEST_XXH128, LONG,
+	  "xxh128:7330fddb534d8c8b5bdb3a6277d9de4e" },
+	{ FERRY_DIGEST_SHA256, LONG,
+	  "sha256:2a3f03b1e08dca3ae20367c75c70515317fcbda190fa7b470019e"
+	  "b5edd2ebdbf" },
+	{ FERRY_DIGEST_CRC32, LONG,
+	  "crc32:f019ca8e" },
+};
 
-static void fill(void)
+Test(digest, are_those_of_the_tools)
 {
-	uint32_t x = 12345;
+	char got[FERRY__DIGEST_TEXT];
+	enum ferry_digest_kind kind;
+	struct ferry__digest d, twin;
 
-	if (!ferry__sha256_works())
-		cr_skip_test("the processor has no SHA instructions");
-	for (size_t i = 0; i < MOST; i++) {
-		x = x * 1664525 + 1013904223;
-		data[i] = (unsigned char)(x >> 24);
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		ferry__digest_init(&d, told[i].kind);
+		ferry__digest_init(&twin, told[i].kind);
+		ferry__digest_add(&d, told[i].text, 1);
+		ferry__digest_add_both(&d, &twin, told[i].text + 1,
+				       strlen(told[i].text) - 1);
+		ferry__digest_drop(&twin);
+		cr_assert_eq(ferry__digest_end(&d, got, NULL), 0);
+		cr_expect_str_eq(got, told[i].digest);
+		cr_assert(ferry__digest_kind_of(got, &kind));
+		cr_expect_eq(kind, told[i].kind);
 	}
-}
-
-static void is_digest(struct ferry__sha256 *s, size_t from, size_t n)
-{
-	unsigned char got[32], wanted[32];
-
-	ferry__sha256_end(s, got);
-	cr_assert(EVP_Digest(data + from, n, wanted, NULL, EVP_sha256(), NULL));
-	cr_assert_arr_eq(got, wanted, 32, "%zu bytes from %zu on", n, from);
-}
-
-Test(sha256, every_length, .init = fill)
-{
-	struct ferry__sha256 s;
-
-	for (size_t n = 0; n < 300; n++) {
-		ferry__sha256_init(&s);
-		ferry__sha256_add(&s, data, n);
-		is_digest(&s, 0, n);
-	}
-}
-
-Test(sha256, in_pieces, .init = fill)
-{
-	struct ferry__sha256 s;
-
-	for (size_t step = 1; step < 200; step++) {
-		ferry__sha256_init(&s);
-		for (size_t at = 0; at < 1000; at += step)
-			ferry__sha256_add(&s, data + at, at + step < 1000 ?
-					  step : 1000 - at);
-		is_digest(&s, 0, 1000);
-	}
-}
-
-/* One stream has `lead` bytes more before those that both get in pieces. */
-static void add_to_both(size_t lead, size_t n, size_t step)
-{
-	struct ferry__sha256 a, b;
-
-	ferry__sha256_init(&a);
-	ferry__sha256_init(&b);
-	ferry__sha256_add(&a, data, lead);
-	for (size_t at = 0; at < n; at += step)
-		ferry__sha256_add_both(&a, &b, data + lead + at,
-				       at + step < n ? step : n - at);
-	is_digest(&a, 0, lead + n);
-	is_digest(&b, lead, n);
-}
-
-Test(sha256, two_at_once, .init = fill)
-{
-	static const size_t steps[] = { 1, 7, 63, 64, 65, 200, 1000, MOST };
-
-	for (size_t lead = 0; lead < 130; lead++)
-		for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
-			add_to_both(lead, 700, steps[i]);
-	for (size_t n = 0; n < 300; n++)
-		add_to_both(8, n, MOST);
+	cr_expect(!ferry__digest_kind_of("sha256", &kind));
+	cr_expect(!ferry__digest_kind_of("sha:00", &kind));
+	cr_expect(!ferry__digest_kind_of("", &kind));
 }
 
 /* ---- spans --------------------------------------------------------------- */
@@ -163,6 +132,11 @@ static void read_once(enum ferry_digest_kind kind)
 			is_told(spans[i].digest, kind, given[at].offset,
 				given[at].nbytes);
 	}
+}
+
+Test(span, xxh128, .init = make_file, .fini = remove_file)
+{
+	read_once(FERRY_DIGEST_XXH128);
 }
 
 Test(span, sha256, .init = make_file, .fini = remove_file)

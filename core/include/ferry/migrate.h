@@ -29,10 +29,16 @@
 
 FERRY_BEGIN
 
+/* XXH3 of 128 bits tells damage and tells files apart, at the speed of memory;
+ * SHA-256 tells fraud too, and takes longer than a copy. */
 enum ferry_digest_kind {
+	FERRY_DIGEST_XXH128,
 	FERRY_DIGEST_SHA256,
-	FERRY_DIGEST_CRC32,	/* ten times as fast; tells damage, not fraud */
+	FERRY_DIGEST_CRC32,	/* as zip archives have it */
 };
+
+/* "xxh128", ...; NULL beyond the last. */
+FERRY_API const char *ferry_digest_kind_name(enum ferry_digest_kind kind);
 
 /* Part `index` of `count`; count 0: all. */
 struct ferry_shard {
