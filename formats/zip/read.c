@@ -18,7 +18,10 @@
 #define SEARCH_FIRST 1024
 #define SEARCH_BYTES (2 * (ZIP_COMMENT_MAX + 1))
 
-#define WINDOW_BYTES 4096
+/* Read at a time for local headers: the least, also where they are far apart;
+ * twice as much as before for as long as they lie closer than that. */
+#define WINDOW_LEAST ((size_t)4 << 10)
+#define WINDOW_MOST ((size_t)64 << 10)
 
 #define DIRECTORY_BYTES_MAX (UINT64_C(512) << 20)
 
@@ -33,9 +36,9 @@ struct zip {
 	size_t n;
 	struct ferry_map map;
 	/* The bytes read last: headers of small records lie close together. */
+	uint8_t *window;	/* WINDOW_MOST, from the first read on */
 	uint64_t window_at;
-	size_t window_n;
-	uint8_t window[WINDOW_BYTES];
+	size_t window_n, window_next;
 };
 
 struct directory {
@@ -446,6 +449,7 @@ void zip_free(struct zip *z)
 	ferry_alloc_free(z->members);
 	ferry_alloc_free(z->limits);
 	ferry_alloc_free(z->names);
+	ferry_alloc_free(z->window);
 	ferry_source_unref(z->src);
 	ferry_alloc_free(z);
 }
@@ -470,26 +474,46 @@ const struct zip_member *zip_find(const struct zip *z, const char *name,
 
 /* ---- content ----------------------------------------------------------- */
 
+/* The window is to begin at `at`, which is outside of it. */
+static int move_window(struct zip *z, uint64_t at, struct ferry_error *err)
+{
+	uint64_t end = z->window_at + z->window_n, left = z->src->nbytes - at;
+	bool near = z->window_n && at >= z->window_at &&
+		    at < end + WINDOW_LEAST;
+	size_t n = near ? 2 * z->window_next : WINDOW_LEAST;
+	int r;
+
+	if (!z->window)
+		z->window = ferry_alloc(WINDOW_MOST);
+	if (!z->window)
+		return ferry_fail_nomem(err, "zip headers");
+	if (n > WINDOW_MOST)
+		n = WINDOW_MOST;
+	z->window_next = n;
+	if (n > left)
+		n = (size_t)left;
+	z->window_n = 0;
+	r = ferry_source_read(z->src, z->window, at, n, err);
+	if (r)
+		return r;
+	z->window_at = at;
+	z->window_n = n;
+	return 0;
+}
+
 /* n bytes at offset, from the window where they are in it. */
 static int read_near(struct zip *z, void *buf, uint64_t at, size_t n,
 		     struct ferry_error *err)
 {
-	uint64_t end = z->src->nbytes;
-	size_t have = WINDOW_BYTES;
 	int r;
 
-	if (n > WINDOW_BYTES || ferry_ckd_outside(at, n, end))
+	if (n > WINDOW_LEAST || ferry_ckd_outside(at, n, z->src->nbytes))
 		return ferry_source_read(z->src, buf, at, n, err);
 	if (at < z->window_at || at - z->window_at > z->window_n ||
 	    n > z->window_n - (at - z->window_at)) {
-		if (have > end - at)
-			have = (size_t)(end - at);
-		z->window_n = 0;
-		r = ferry_source_read(z->src, z->window, at, have, err);
+		r = move_window(z, at, err);
 		if (r)
 			return r;
-		z->window_at = at;
-		z->window_n = have;
 	}
 	memcpy(buf, z->window + (at - z->window_at), n);
 	return 0;

@@ -597,6 +597,70 @@ Test(zip, refuses_ranges_outside_their_source)
 	ferry_output_free(x.output);
 }
 
+/* ---- how much is read -------------------------------------------------- */
+
+struct counted {
+	struct ferry_source base;
+	uint64_t reads, nbytes;
+};
+
+static int counted_read(struct ferry_source *src, void *buf, uint64_t offset,
+			size_t n, struct ferry_error *error)
+{
+	struct counted *c = (struct counted *)src;
+
+	c->reads++;
+	c->nbytes += n;
+	return ferry_source_read(archive, buf, offset, n, error);
+}
+
+static const struct ferry_source_ops counted_ops = { .read = counted_read };
+
+/* What it takes to find the data of n members of nb bytes each. */
+static struct counted count_reads(int n, size_t nb)
+{
+	struct counted *c = ferry_alloc_zero(1, sizeof(*c)), all;
+	void *data = ferry_alloc_zero(1, nb);
+	struct written x = start(64);
+	struct ferry_source *src;
+	struct zip *z;
+	char name[16];
+
+	cr_assert(c && data);
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "m/%d", i);
+		cr_assert_eq(zip_writer_add_memory(x.w, name, data, nb, &err),
+			     0);
+	}
+	ferry_alloc_free(data);
+	finish_and_open(&x);
+	cr_assert_eq(ferry_source_init(&c->base, &counted_ops, archive->nbytes,
+				       "c", &err), 0);
+	cr_assert_eq(zip_open(&z, &c->base, false, &err), 0);
+	c->reads = c->nbytes = 0;
+	for (int i = 0; i < n; i++) {
+		cr_assert_eq(zip_member_source(z, zip_member(z, (size_t)i),
+					       &src, &err), 0);
+		ferry_source_unref(src);
+	}
+	all = *c;
+	zip_free(z);
+	ferry_source_unref(&c->base);
+	close_archive();
+	return all;
+}
+
+Test(zip, headers_close_together_are_read_together)
+{
+	struct counted all = count_reads(1000, 1000);
+
+	cr_expect_leq(all.reads, 25, "%llu reads",
+		      (unsigned long long)all.reads);
+	all = count_reads(100, 100000);
+	cr_expect_leq(all.reads, 100);
+	cr_expect_leq(all.nbytes, 100 * 4096);
+}
+
 /* ---- zip64 ------------------------------------------------------------- */
 
 /* One member whose central sizes and offset are all in the extra field, and
