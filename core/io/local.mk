@@ -1,10 +1,13 @@
 core_libferry_la_SOURCES += \
+	core/io/carry.c \
 	core/io/clone.c \
 	core/io/commit.c \
 	core/io/crc32.c \
 	core/io/descriptor.c \
 	core/io/directory.c \
 	core/io/directory.h \
+	core/io/fragment.c \
+	core/io/fragment.h \
 	core/io/inflate.c \
 	core/io/output.c \
 	core/io/output.h \
@@ -18,6 +21,7 @@ core_libferry_la_SOURCES += \
 	core/io/target.c \
 	core/io/target.h \
 	core/io/transfer.c \
+	core/io/transfer.h \
 	core/io/tree.c \
 	core/io/tree.h \
 	core/model/assemble.c \
@@ -50,6 +54,10 @@ tests_unit_test_source_LDADD = core/libferry.la $(CRITERION_LIBS) $(ZLIB_LIBS)
 tests_unit_test_sink_SOURCES = tests/unit/test_sink.c
 tests_unit_test_sink_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_sink_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_fragment_SOURCES = tests/unit/test_fragment.c
+tests_unit_test_fragment_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_fragment_LDADD = core/libferry.la $(CRITERION_LIBS) $(ZLIB_LIBS)
 
 tests_unit_test_transfer_SOURCES = tests/unit/test_transfer.c
 tests_unit_test_transfer_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
@@ -90,6 +98,7 @@ tests_unit_test_resize_LDADD = core/libferry.la $(CRITERION_LIBS) -lm
 UNIT_TESTS += \
 	tests/unit/test_assemble \
 	tests/unit/test_cast \
+	tests/unit/test_fragment \
 	tests/unit/test_mean \
 	tests/unit/test_ops \
 	tests/unit/test_resize \
