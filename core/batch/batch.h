@@ -17,6 +17,7 @@
 #include <ferry/migrate.h>
 #include <ferry/sys/map.h>
 
+#include "core/batch/digest.h"
 #include "core/batch/recipe.h"
 
 #define FERRY__SIDECAR ".ferry.json"
@@ -172,10 +173,31 @@ int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 			   uint64_t *nbytes, struct ferry_error *err);
 /* A file of an output is there, as its row of a sidecar has it. */
 bool ferry__is_as_told(const char *dir, const json_t *file);
-/* Its sidecar says that it is done (and was verified, if that is wanted).
- * *before is the sidecar, the caller's, or NULL. */
-bool ferry__is_done(struct ferry__entry *e, const char *key,
-		    const json_t *source, bool verified, json_t **before);
+/* What an item is done by: ferry's version, its source, the rule and the name of
+ * its output. */
+int ferry__key_of(const char *ferry, json_t *source, json_t *rule,
+		  const char *output, char key[FERRY__DIGEST_TEXT],
+		  struct ferry_error *err);
+/* What a sidecar has to tell for its item to be done. */
+struct ferry__wanted {
+	const char *key;
+	const json_t *source;
+	bool verified;		/* the output was compared with the source */
+	bool proved;		/* every byte of it is as told, still */
+	const atomic_bool *cancel;
+};
+
+/* Its sidecar says that it is done.  *before is the sidecar, the caller's, or
+ * NULL: there is none, or it is that of another output. */
+bool ferry__is_done(struct ferry__entry *e, const struct ferry__wanted *wanted,
+		    json_t **before);
+/* A run that removes sources was stopped while it did: what is left is some of
+ * what the output was made of. */
+bool ferry__is_rest(const json_t *source, const json_t *sidecar);
+/* A run in place was stopped while it replaced several files: some are the
+ * output's, others the source's. */
+bool ferry__is_mixed(const struct ferry__entry *e, const json_t *source,
+		     const json_t *sidecar);
 /* It takes the place of its source. */
 bool ferry__in_place(const struct ferry__entry *e);
 

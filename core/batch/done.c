@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
 #include "core/io/target.h"
+#include "core/registry/registry.h"
 
 bool ferry__in_place(const struct ferry__entry *e)
 {
@@ -135,7 +137,32 @@ bool ferry__is_as_told(const char *dir, const json_t *file)
 	return good;
 }
 
+static bool is_proved(const char *dir, const json_t *file,
+		      const atomic_bool *cancel)
+{
+	const char *told = ferry__record_get(file, "digest");
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	char found[FERRY__DIGEST_TEXT];
+	enum ferry_digest_kind kind;
+	struct ferry_store *store;
+	const char *name;
+	bool good;
+
+	if (!told || !ferry__digest_kind_of(told, &kind) ||
+	    ferry_store_new(&store, NULL))
+		return false;
+	name = ferry__record_text(store, json_object_get(file, "name"));
+	ferry_buffer_printf(&path, "%s%s", dir, name ? name : "");
+	good = name && ferry_stays_inside(name) && !path.failed &&
+	       !ferry__digest_file(kind, path.data, cancel, found, NULL) &&
+	       !strcmp(found, told);
+	ferry_buffer_release(&path);
+	ferry_store_unref(store);
+	return good;
+}
+
 static bool outputs_stand(const char *output, const json_t *sidecar,
+			  const struct ferry__wanted *wanted, bool proved,
 			  uint64_t *nbytes)
 {
 	const json_t *files = json_object_get(sidecar, "output");
@@ -145,8 +172,11 @@ static bool outputs_stand(const char *output, const json_t *sidecar,
 	ferry_buffer_add(&dir, output, ferry_target_dir(output));
 	*nbytes = 0;
 	for (size_t i = 0; good && i < json_array_size(files); i++) {
-		good = !dir.failed && ferry__is_as_told(dir.data ? dir.data : "",
-						 json_array_get(files, i));
+		const char *at = dir.data ? dir.data : "";
+		const json_t *row = json_array_get(files, i);
+
+		good = !dir.failed && ferry__is_as_told(at, row) &&
+		       (!proved || is_proved(at, row, wanted->cancel));
 		*nbytes += ferry__record_uint(json_array_get(files, i),
 					      "nbytes");
 	}
@@ -166,9 +196,7 @@ static bool same_rule(const struct ferry__entry *e, const json_t *sidecar)
 	return same;
 }
 
-/* A run that removes sources was stopped while it did: what is left is some of
- * what the output was made of. */
-static bool is_rest(const json_t *source, const json_t *sidecar)
+bool ferry__is_rest(const json_t *source, const json_t *sidecar)
 {
 	const json_t *told = json_object_get(sidecar, "source");
 	size_t i, k, n = json_array_size(told);
@@ -197,11 +225,63 @@ static bool is_key(const struct ferry__entry *e, const char *key,
 	if (ferry__in_place(e))
 		return same_rule(e, sidecar);
 	return !strcmp(told, key) ||
-	       (is_rest(source, sidecar) && same_rule(e, sidecar));
+	       (ferry__is_rest(source, sidecar) && same_rule(e, sidecar));
 }
 
-bool ferry__is_done(struct ferry__entry *e, const char *key,
-		    const json_t *source, bool verified, json_t **before)
+int ferry__key_of(const char *ferry, json_t *source, json_t *rule,
+		  const char *output, char key[FERRY__DIGEST_TEXT],
+		  struct ferry_error *err)
+{
+	json_t *what = json_pack("{ss sO sO so}", "ferry", ferry, "source",
+				 source, "rule", rule, "output",
+				 ferry__record_name(ferry__base_name(output)));
+	char *text = what ? json_dumps(what, JSON_SORT_KEYS | JSON_COMPACT) :
+		     NULL;
+	int rc = text ? ferry__digest_bytes(text, strlen(text), key, err) :
+		 ferry_fail_nomem(err, "a record");
+
+	free(text);
+	json_decref(what);
+	return rc;
+}
+
+/* Not one that was copied from another output, or edited: what it tells would
+ * be replaced and removed. */
+static bool is_own(const struct ferry__entry *e, const json_t *sidecar)
+{
+	const char *ferry = ferry__record_get(sidecar, "ferry");
+	const char *told = ferry__record_get(sidecar, "key");
+	json_t *source = json_object_get(sidecar, "source");
+	json_t *rule = json_object_get(sidecar, "rule");
+	char key[FERRY__DIGEST_TEXT];
+
+	return ferry__record_uint(sidecar, "ferry_sidecar") == 1 && ferry &&
+	       told && source && rule &&
+	       !ferry__key_of(ferry, source, rule, e->item.output, key, NULL) &&
+	       !strcmp(told, key);
+}
+
+bool ferry__is_mixed(const struct ferry__entry *e, const json_t *source,
+		     const json_t *sidecar)
+{
+	const json_t *files = json_object_get(sidecar, "output");
+	struct ferry_buffer dir = FERRY_BUFFER_INIT;
+	size_t there = 0, n = json_array_size(files);
+
+	if (!json_is_true(json_object_get(sidecar, "moving")) || n < 2 ||
+	    json_equal((json_t *)source, json_object_get(sidecar, "source")))
+		return false;
+	ferry_buffer_add(&dir, e->item.output,
+			 ferry_target_dir(e->item.output));
+	for (size_t i = 0; i < n && !dir.failed; i++)
+		there += ferry__is_as_told(dir.data ? dir.data : "",
+					   json_array_get(files, i));
+	ferry_buffer_release(&dir);
+	return there > 0 && there < n;
+}
+
+bool ferry__is_done(struct ferry__entry *e, const struct ferry__wanted *wanted,
+		    json_t **before)
 {
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
 	json_t *sidecar = NULL;
@@ -211,12 +291,13 @@ bool ferry__is_done(struct ferry__entry *e, const char *key,
 	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR, e->item.output);
 	if (!path.failed && !ferry__record_read(&sidecar, path.data,
 						FERRY__SIDECAR_MOST, NULL) &&
-	    json_is_object(sidecar) &&
-	    ferry__record_uint(sidecar, "ferry_sidecar") == 1) {
-		done = (!verified ||
+	    json_is_object(sidecar) && is_own(e, sidecar)) {
+		done = (!wanted->verified ||
 			json_is_true(json_object_get(sidecar, "verified"))) &&
-		       is_key(e, key, source, sidecar) &&
-		       outputs_stand(e->item.output, sidecar,
+		       is_key(e, wanted->key, wanted->source, sidecar) &&
+		       outputs_stand(e->item.output, sidecar, wanted,
+				     wanted->proved || json_is_true(
+				     json_object_get(sidecar, "moving")),
 				     &e->item.bytes_out);
 		*before = json_incref(sidecar);
 	}

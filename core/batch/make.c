@@ -188,13 +188,8 @@ static int begin_sidecar(const struct ferry_migration *m,
 			 struct ferry_error *err)
 {
 	json_t *rule = rule_of(e);
-	json_t *what = json_pack("{ss sO sO so}", "ferry", PACKAGE_VERSION,
-				 "source", source, "rule", rule, "output",
-				 ferry__record_name(ferry__base_name(
-						    e->item.output)));
-	char *text = what ? json_dumps(what, JSON_SORT_KEYS | JSON_COMPACT) :
-		     NULL;
-	int rc = text ? ferry__digest_bytes(text, strlen(text), key, err) :
+	int rc = rule ? ferry__key_of(PACKAGE_VERSION, source, rule,
+				      e->item.output, key, err) :
 		 ferry_fail_nomem(err, "a record");
 
 	if (!rc)
@@ -207,8 +202,6 @@ static int begin_sidecar(const struct ferry_migration *m,
 	    e->action == FERRY__CONVERT)
 		json_object_set_new(made->sidecar, "source_removed",
 				    json_true());
-	free(text);
-	json_decref(what);
 	json_decref(rule);
 	return rc || made->sidecar ? rc : ferry_fail_nomem(err, "a record");
 }
@@ -250,22 +243,53 @@ static int check_unchanged(const struct ferry__entry *e, const json_t *before,
 				   "nothing writes to it");
 }
 
+/* What would be made of less than the whole, and replace what was. */
+static int check_whole(const struct ferry__made *made, const json_t *source,
+		       struct ferry_error *err)
+{
+	const char *base = ferry__base_name(made->entry->item.output);
+	char shown[256];
+
+	ferry_escape(shown, sizeof(shown), base, strlen(base));
+	if (ferry__is_rest(source, made->before))
+		return ferry_fail(err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+				  "is what a run that removes sources left of "
+				  "it, not the whole that '%s' was made of: "
+				  "remove it, or '%s" FERRY__SIDECAR "' to "
+				  "make an output of what is left", shown,
+				  shown);
+	if (ferry__is_mixed(made->entry, source, made->before))
+		return ferry_fail(err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+				  "is partly replaced by a run that was "
+				  "stopped: put its files back from their "
+				  "NAME" FERRY__BACKUP);
+	return 0;
+}
+
 static int make(struct ferry__worker *w, struct ferry__made *made,
 		json_t *source, struct ferry_error *err)
 {
 	struct ferry__entry *e = made->entry;
 	const char *base = ferry__base_name(e->item.output);
 	char key[FERRY__DIGEST_TEXT];
+	bool converts = e->action == FERRY__CONVERT;
+	const struct ferry__wanted wanted = {
+		.key = key, .source = source, .cancel = w->cancel,
+		.verified = converts && w->m->o.verify,
+		.proved = converts && w->m->o.remove_source &&
+			  !ferry__in_place(e),
+	};
 	int rc = begin_sidecar(w->m, e, source, made, key, err);
 
 	if (rc)
 		return rc;
-	if (ferry__is_done(e, key, source, w->m->o.verify &&
-			   e->action == FERRY__CONVERT, &made->before)) {
+	if (ferry__is_done(e, &wanted, &made->before)) {
 		e->item.state = FERRY_ITEM_KEPT;
 		return 0;
 	}
-	rc = make_aside(w, made, err);
+	rc = check_whole(made, source, err);
+	if (!rc)
+		rc = make_aside(w, made, err);
 	if (!rc)
 		rc = e->action == FERRY__COPY ? copy(w, made, base, err) :
 		     convert(w, made, base, err);

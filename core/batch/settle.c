@@ -101,14 +101,17 @@ static const char *file_path(struct settling *s, const char *dir,
 			buf);
 }
 
-/* Written back all at once, then waited for one by one. */
+/* Where they lie: made aside, or under their names from an earlier run.
+ * Written back all at once, then waited for one by one. */
 static int sync_files(struct settling *s, bool wait)
 {
+	const char *dir = s->made->aside ? s->made->aside : s->dir;
+	const char *slash = s->made->aside ? "/" : "";
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
 	int rc = 0, fd;
 
 	for (size_t i = 0; !rc && i < json_array_size(files_of(s->made)); i++) {
-		if (!file_path(s, s->made->aside, "/", i, &path)) {
+		if (!file_path(s, dir, slash, i, &path)) {
 			rc = ferry_fail_nomem(s->err, "a file name");
 			break;
 		}
@@ -154,65 +157,13 @@ static int sync_outputs(struct settling *s)
 
 /* ---- what is there ------------------------------------------------------- */
 
-/* Every file that is there has the bytes of the one made: 1; none is: 0. */
-static int is_same(struct settling *s, bool *same)
+/* Files that the output was made of: the i-th, or NULL. */
+static const char *source_at(const struct ferry__entry *e, size_t i)
 {
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	char digest[FERRY__DIGEST_TEXT];
-	size_t n = json_array_size(files_of(s->made));
-	const char *told;
-	int rc = 0;
-
-	*same = true;
-	for (size_t i = 0; !rc && *same && i < n; i++) {
-		if (!file_path(s, s->dir, "", i, &path))
-			rc = ferry_fail_nomem(s->err, "a file name");
-		else if (ferry__digest_file(s->w->m->o.digest, path.data,
-					    s->w->cancel, digest, NULL))
-			*same = false;
-		told = ferry__record_get(json_array_get(files_of(s->made), i),
-					 "digest");
-		*same = *same && told && !strcmp(told, digest);
-	}
-	ferry_buffer_release(&path);
-	return rc;
+	if (!e->directory && !i--)
+		return e->item.source;
+	return i < e->n_members ? e->members[i] : NULL;
 }
-
-static bool stands_there(struct settling *s)
-{
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	bool there = false;
-	struct stat st;
-
-	for (size_t i = 0; i < json_array_size(files_of(s->made)); i++)
-		there |= file_path(s, s->dir, "", i, &path) &&
-			 !lstat(path.data, &st);
-	ferry_buffer_release(&path);
-	return there;
-}
-
-/* What is there and no sidecar tells of is replaced when it is what was made:
- * the run that moved it was killed before it could say so. */
-static int check_free(struct settling *s)
-{
-	char shown[256];
-	bool same;
-	int rc;
-
-	if (s->made->before || s->w->m->o.overwrite ||
-	    ferry__in_place(s->made->entry) || !stands_there(s))
-		return 0;
-	rc = is_same(s, &same);
-	if (rc || same)
-		return rc;
-	ferry_escape(shown, sizeof(shown), s->made->entry->item.output,
-		     strlen(s->made->entry->item.output));
-	return ferry_fail(s->err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
-			  "%s: exists already and is not what this would make "
-			  "of it; use --overwrite to replace it", shown);
-}
-
-/* ---- moving -------------------------------------------------------------- */
 
 static bool is_same_file(const char *a, const char *b)
 {
@@ -221,6 +172,99 @@ static bool is_same_file(const char *a, const char *b)
 	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev &&
 	       x.st_ino == y.st_ino;
 }
+
+/* One name in one directory, by whichever links it is reached. */
+static bool is_same_name(const char *a, const char *b)
+{
+	struct ferry_buffer x = FERRY_BUFFER_INIT, y = FERRY_BUFFER_INIT;
+	bool same = !strcmp(ferry__base_name(a), ferry__base_name(b));
+
+	if (same) {
+		ferry_buffer_printf(&x, "%.*s.", (int)ferry_target_dir(a), a);
+		ferry_buffer_printf(&y, "%.*s.", (int)ferry_target_dir(b), b);
+		same = !x.failed && !y.failed && is_same_file(x.data, y.data);
+	}
+	ferry_buffer_release(&x);
+	ferry_buffer_release(&y);
+	return same;
+}
+
+static bool is_source(const struct ferry__entry *e, const char *path)
+{
+	const char *source;
+
+	for (size_t i = 0; (source = source_at(e, i)); i++)
+		if (is_same_name(path, source))
+			return true;
+	return false;
+}
+
+/* The sidecar of what was made before tells of the i-th file, too. */
+static bool was_made(struct settling *s, size_t i)
+{
+	const json_t *name = json_object_get(json_array_get(
+					     files_of(s->made), i), "name");
+	const json_t *row;
+	size_t k;
+
+	json_array_foreach(json_object_get(s->made->before, "output"), k, row)
+		if (json_equal(json_object_get(row, "name"), name))
+			return true;
+	return false;
+}
+
+/* What was moved by a run that was killed before it could say so. */
+static bool is_made(struct settling *s, size_t i, const char *path)
+{
+	const char *told = ferry__record_get(json_array_get(files_of(s->made),
+							    i), "digest");
+	char digest[FERRY__DIGEST_TEXT];
+
+	return told && !ferry__digest_file(s->w->m->o.digest, path,
+					   s->w->cancel, digest, NULL) &&
+	       !strcmp(told, digest);
+}
+
+static int check_file(struct settling *s, size_t i, const char *path)
+{
+	const struct ferry__entry *e = s->made->entry;
+	char shown[256];
+	struct stat st;
+	bool ours;
+
+	if (lstat(path, &st))
+		return 0;
+	ours = is_source(e, path);
+	if (ours && ferry__in_place(e))
+		return 0;
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	if (ours)
+		return ferry_fail(s->err, FERRY_EXISTS, "migrate",
+				  FERRY_NO_OFFSET, "%s: is the source itself, "
+				  "by another path; --in-place replaces files "
+				  "where they are", shown);
+	if (s->w->m->o.overwrite || was_made(s, i) || is_made(s, i, path))
+		return 0;
+	return ferry_fail(s->err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+			  "%s: exists already and is not what this would make "
+			  "of it; use --overwrite to replace it", shown);
+}
+
+/* Nothing is replaced but what an earlier run made, and sources in place. */
+static int check_free(struct settling *s)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < json_array_size(files_of(s->made)); i++)
+		rc = file_path(s, s->dir, "", i, &path) ?
+		     check_file(s, i, path.data) :
+		     ferry_fail_nomem(s->err, "a file name");
+	ferry_buffer_release(&path);
+	return rc;
+}
+
+/* ---- moving -------------------------------------------------------------- */
 
 /* A second name for what is replaced in place; none is ever taken twice. */
 static int keep_backup(struct settling *s, const char *source, json_t *names)
@@ -243,14 +287,6 @@ static int keep_backup(struct settling *s, const char *source, json_t *names)
 	ferry_buffer_release(&path);
 	return e ? ferry_fail_errno(s->err, e, "%s: can't keep a backup of it",
 				    source) : 0;
-}
-
-/* Files that the output was made of: the i-th, or NULL. */
-static const char *source_at(const struct ferry__entry *e, size_t i)
-{
-	if (!e->directory && !i--)
-		return e->item.source;
-	return i < e->n_members ? e->members[i] : NULL;
 }
 
 static int keep_backups(struct settling *s)
@@ -307,13 +343,42 @@ static int move_all(struct settling *s)
 	return rc;
 }
 
+static int write_sidecar(struct settling *s, const char *aside)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int rc;
+
+	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR,
+			    s->made->entry->item.output);
+	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
+	     ferry__record_write(s->made->sidecar, aside, path.data,
+				 JSON_SORT_KEYS | JSON_INDENT(1),
+				 s->w->m->o.remove_source &&
+				 !s->w->how->no_sync, s->err);
+	ferry_buffer_release(&path);
+	return rc;
+}
+
+/* In place, an output can't be told from a source that nothing was done to, so
+ * it is told of before it takes the name. */
+static int announce(struct settling *s)
+{
+	int rc = s->w->m->o.remove_source ? 0 : keep_backups(s);
+
+	if (rc)
+		return rc;
+	json_object_set_new(s->made->sidecar, "moving", json_true());
+	rc = write_sidecar(s, s->made->aside);
+	json_object_del(s->made->sidecar, "moving");
+	return rc;
+}
+
 static int move(struct settling *s)
 {
 	int rc = check_free(s);
 
-	if (!rc && ferry__in_place(s->made->entry) &&
-	    !s->w->m->o.remove_source)
-		rc = keep_backups(s);
+	if (!rc && ferry__in_place(s->made->entry))
+		rc = announce(s);
 	return rc ? rc : move_all(s);
 }
 
@@ -365,6 +430,20 @@ static int remove_files(struct settling *s)
 	return rc;
 }
 
+/* It is the output of an item of its own, or is one by now. */
+static bool has_sidecar(struct settling *s, const char *path)
+{
+	struct ferry_buffer name = FERRY_BUFFER_INIT;
+	struct stat st;
+	bool has;
+
+	ferry_buffer_printf(&name, "%s" FERRY__SIDECAR, path);
+	has = strcmp(path, s->made->entry->item.output) &&
+	      (name.failed || !lstat(name.data, &st));
+	ferry_buffer_release(&name);
+	return has;
+}
+
 /* Files of an output that was made before and is made of others now, unless
  * somebody changed them. */
 static int remove_stale(struct settling *s)
@@ -377,7 +456,7 @@ static int remove_stale(struct settling *s)
 	for (size_t i = 0; !rc && i < json_array_size(before); i++) {
 		row = json_array_get(before, i);
 		if (row_path(s, row, s->dir, "", &path) &&
-		    !is_output(s, path.data) &&
+		    !is_output(s, path.data) && !has_sidecar(s, path.data) &&
 		    ferry__is_as_told(s->dir, row) && unlink(path.data))
 			rc = fail(s, path.data, "remove", errno);
 	}
@@ -387,18 +466,9 @@ static int remove_stale(struct settling *s)
 
 static int record(struct settling *s)
 {
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
 	const struct ferry_migration_options *o = &s->w->m->o;
-	int rc;
+	int rc = write_sidecar(s, s->made->aside);
 
-	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR,
-			    s->made->entry->item.output);
-	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
-	     ferry__record_write(s->made->sidecar, s->made->aside, path.data,
-				 JSON_SORT_KEYS | JSON_INDENT(1),
-				 o->remove_source && !s->w->how->no_sync,
-				 s->err);
-	ferry_buffer_release(&path);
 	if (!rc)
 		rc = remove_stale(s);
 	if (!rc && s->made->entry->action == FERRY__CONVERT &&
@@ -478,17 +548,50 @@ static void sync_directories(struct ferry__worker *w, struct ferry__made *made,
 	}
 }
 
-/* An earlier run was killed between record and removal. */
-static void remove_kept(struct ferry__worker *w, struct ferry__made *made,
+/* An earlier run did not remove the sources.  They are only removed for what
+ * is on the disk, and once the sidecar tells so: else what is left when this
+ * run is killed would pass for another source. */
+static int remove_kept(struct settling *s)
+{
+	bool told = json_is_true(json_object_get(s->made->sidecar,
+						 "source_removed"));
+	int rc = s->w->how->no_sync ? 0 : sync_files(s, true);
+
+	if (!rc && !told)
+		rc = ferry__work_open(s->w, s->err);
+	if (!rc && !told) {
+		json_object_set_new(s->made->sidecar, "source_removed",
+				    json_true());
+		rc = write_sidecar(s, s->w->work);
+	}
+	return rc ? rc : remove_files(s);
+}
+
+/* An earlier run in place was killed after it moved the output. */
+static int end_move(struct settling *s)
+{
+	int rc = ferry__work_open(s->w, s->err);
+
+	if (!json_object_del(s->made->sidecar, "moving") && !rc)
+		rc = write_sidecar(s, s->w->work);
+	return rc;
+}
+
+static void settle_kept(struct ferry__worker *w, struct ferry__made *made,
 			size_t n, char **dirs)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct settling s = { w, &made[i], dirs[i], &made[i].err };
 
-		if (made[i].entry->item.state == FERRY_ITEM_KEPT && dirs[i] &&
-		    made[i].entry->action == FERRY__CONVERT &&
-		    !ferry__in_place(made[i].entry))
-			made[i].err.code = remove_files(&s);
+		if (made[i].entry->item.state != FERRY_ITEM_KEPT || !dirs[i] ||
+		    made[i].entry->action != FERRY__CONVERT)
+			continue;
+		json_decref(made[i].sidecar);
+		made[i].sidecar = json_incref(made[i].before);
+		if (!ferry__in_place(made[i].entry) && w->m->o.remove_source)
+			made[i].err.code = remove_kept(&s);
+		else if (json_object_get(made[i].before, "moving"))
+			made[i].err.code = end_move(&s);
 	}
 }
 
@@ -525,8 +628,7 @@ void ferry__settle(struct ferry__worker *w, struct ferry__made *made, size_t n)
 	if (sync)
 		sync_directories(w, made, n, dirs);
 	each(w, made, n, dirs, record);
-	if (w->m->o.remove_source)
-		remove_kept(w, made, n, dirs);
+	settle_kept(w, made, n, dirs);
 	for (size_t i = 0; i < n; i++) {
 		ferry_alloc_free(dirs[i]);
 		end(w, &made[i]);

@@ -290,6 +290,50 @@ present gone/run/notes.txt there/one.pt
 run migrate gone there --to-format torch --verify --remove-source
 status 0
 
+# A source that is its own output by another path stays.
+mkdir -p self/sub alias
+pair self/sub/m.safetensors
+ln -s ../self/sub alias/sub
+cp self/sub/m.safetensors .t/self
+run migrate self alias --to-format safetensors --cast float16 --verify \
+	--remove-source --overwrite
+status 5
+err 'is the source itself, by another path'
+cmp -s self/sub/m.safetensors .t/self || fail 'the source was replaced'
+run migrate self/sub/m.safetensors self/./sub --to-format safetensors \
+	--verify --remove-source --overwrite
+status 5
+cmp -s self/sub/m.safetensors .t/self || fail 'the source is gone'
+
+# An output that was damaged since, where no size or end tells, is made again
+# before its source goes.
+mkdir rot
+safetensors rot/m.safetensors '{"w":{"dtype":"F32","shape":[9000],"data_offsets":[0,36000]}}' 36000
+run migrate rot rotten --to-format torch --verify
+cp rotten/m.pt .t/m.pt
+printf rot | dd of=rotten/m.pt bs=1 seek=18000 conv=notrunc 2>.t/dd
+run migrate rot rotten --to-format torch --verify --remove-source
+status 0
+err '1 done'
+absent rot/m.safetensors
+cmp -s rotten/m.pt .t/m.pt || fail 'a damaged output is all that is left'
+
+# A sidecar that is that of another output gives leave to nothing.
+mkdir copied
+pair copied/x.safetensors
+pair copied/y.safetensors
+run migrate copied copies --to-format safetensors
+cp copies/x.safetensors.ferry.json copies/y.safetensors.ferry.json
+run migrate copied copies --to-format safetensors
+status 0
+present copies/x.safetensors
+echo precious >copies/y.safetensors
+cp copies/x.safetensors.ferry.json copies/y.safetensors.ferry.json
+run migrate copied copies --to-format safetensors
+status 5
+err 'y.safetensors: exists already'
+grep -q precious copies/y.safetensors || fail 'y.safetensors was replaced'
+
 # ---- recipes -------------------------------------------------------------------
 cat >recipe.yaml <<'END'
 rules:

@@ -221,6 +221,26 @@ if [ "$total" -ge 100 ]; then
 	status 5
 	unset FAULT_SYNC
 	diff -r src removed >.t/diff || fail "a source is gone: $(cat .t/diff)"
+	# In place, nothing is done twice: whatever a run leaves, the next ends
+	# with what one would have made.
+	twice='--to-format safetensors --add-prefix a. --verify'
+	mkdir -p once
+	pair once/m.safetensors
+	cp -rp once .t/once
+	faulty 0 0 migrate -j 1 --in-place once $twice
+	status 0
+	total=$(n_writes)
+	i=0
+	while [ $i -lt "$total" ]; do
+		i=$((i + 1))
+		rm -rf again
+		cp -rp .t/once again
+		faulty $i 5 migrate -j 1 --in-place again $twice
+		run migrate --in-place again $twice
+		status 0
+		diff -r -x .ferry once again >.t/diff 2>&1 ||
+			fail "in place, after write $i failed: $(head -n 3 .t/diff)"
+	done
 else
 	echo "no disk that fails: $faulty can't be preloaded"
 fi

@@ -190,6 +190,64 @@ run migrate shards fewer --to-format safetensors --shard-size 1GB
 status 0
 present fewer/m-00001-of-00001.safetensors
 absent fewer/m-00002-of-00002.safetensors
+
+# What nothing tells of is nobody's to replace: not in place, nor beside what
+# was made before.
+mkdir near
+cp whole.safetensors near/m.safetensors
+echo precious >near/m-00001-of-00002.safetensors
+cp near/m.safetensors .t/near
+run migrate --in-place near --to-format safetensors --shard-size 50B
+status 5
+err 'm-00001-of-00002.safetensors: exists already'
+cmp -s near/m.safetensors .t/near || fail 'the source was replaced'
+grep -q precious near/m-00001-of-00002.safetensors || fail 'a shard was replaced'
+mkdir -p far
+cp whole.safetensors far/m.safetensors
+run migrate far farther --to-format safetensors
+status 0
+echo precious >farther/m-00001-of-00002.safetensors
+run migrate far farther --to-format safetensors --shard-size 50B
+status 5
+grep -q precious farther/m-00001-of-00002.safetensors ||
+	fail 'a file was replaced'
+present farther/m.safetensors
+
+# Sources that a later run removes: what is left of them when it is killed
+# replaces nothing, whatever that run or the next want.
+rm -rf gone there before
+mkdir gone
+cp -r "$corpus/run/$id" gone/
+chmod -R u+w gone
+cp -rp gone .t/gone
+run migrate gone there --to-format safetensors --weights --verify
+status 0
+run migrate gone there --to-format safetensors --weights --verify \
+	--remove-source
+status 0
+err '1 kept'
+absent "gone/$checkpoints"
+cp -r there before
+mkdir -p "gone/$checkpoints"
+for part in encoder decoder; do
+	cp -p ".t/gone/$checkpoints/autoencoder.${part}_cp=latest_model.th" \
+		".t/gone/$checkpoints/autoencoder.${part}_cp=latest_optim.th" \
+		"gone/$checkpoints/"
+done
+cp -p ".t/gone/$checkpoints/autoencoder_cp=latest_trainer.th" \
+	"gone/$checkpoints/"
+run migrate gone there --to-format safetensors --weights --cast float16
+status 5
+err 'is what a run that removes sources left of it'
+present "gone/$checkpoints/autoencoder.encoder_cp=latest_model.th"
+run migrate gone there --to-format safetensors --weights --verify \
+	--remove-source
+status 0
+err '1 kept'
+absent "gone/$checkpoints"
+diff -r -x .ferry there before >.t/diff 2>&1 ||
+	fail "a part replaced the whole: $(head -n 3 .t/diff)"
+
 cat >sized.yaml <<'END'
 rules:
   - match: {size: ">500B"}
