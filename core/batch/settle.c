@@ -41,9 +41,16 @@ static int fail(struct settling *s, const char *path, const char *what, int e)
 /* Every directory that leads to the path. */
 static int make_way(struct settling *s, char *path)
 {
+	char *last = strrchr(path, '/');
 	struct stat st;
+	bool there;
 
-	if (!*path || !stat(path, &st))
+	if (!last || last == path)
+		return 0;
+	*last = '\0';
+	there = !stat(path, &st);
+	*last = '/';
+	if (there)
 		return 0;
 	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
 		*p = '\0';
