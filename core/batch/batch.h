@@ -4,6 +4,7 @@
  *	discover.c   sources to entries
  *	beside.c     files that a rule names beside each source
  *	survey.c     an entry read by index: what it is, where it goes
+ *	collisions.c entries that get into each other's way
  *	make.c       an entry's outputs made aside
  *	contents.c   what is in them, for the record
  *	settle.c     outputs moved to their names, with their sidecars
@@ -85,8 +86,6 @@ bool ferry__match_early(struct ferry_migration *m, struct ferry__entry *e);
  * record: ferry__entry_tell(), ferry__entry_take(). */
 void ferry__survey_entry(struct ferry_migration *m, struct ferry__entry *e,
 			 bool full, json_t *members);
-/* Which entries write the same file: all of them fail. */
-int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err);
 /* MISUSE for a field that there is none of; NULL is one. */
 int ferry__check_template(const char *template, struct ferry_error *err);
 /* The path of the output by the templates. */
@@ -107,6 +106,12 @@ int ferry__plan_entry(struct ferry_migration *m, const struct ferry__entry *e,
 void ferry__tell_losses(const struct ferry_migration *m,
 			struct ferry__entry *e, const struct ferry_plan *p,
 			struct ferry_buffer *refused);
+
+/* ---- collisions.c -------------------------------------------------------- */
+
+/* Which entries write the same file: all of them fail.  In place, links to what
+ * others replace are skipped. */
+int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err);
 
 /* ---- beside.c ------------------------------------------------------------ */
 

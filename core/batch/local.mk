@@ -1,6 +1,7 @@
 core_libferry_la_SOURCES += \
 	core/batch/batch.h \
 	core/batch/beside.c \
+	core/batch/collisions.c \
 	core/batch/contents.c \
 	core/batch/digest.c \
 	core/batch/digest.h \

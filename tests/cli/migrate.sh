@@ -279,6 +279,18 @@ cmp -s here/one.safetensors.ferry-backup .t/one || fail 'the backup was replaced
 cmp -s here/one.safetensors.ferry-backup.1 .t/half ||
 	fail 'there is no second backup'
 
+# A link to what is replaced leads to what took its place.
+mkdir linked
+pair linked/m.safetensors
+ln -s m.safetensors linked/a.safetensors
+ln -s m.safetensors linked/z.safetensors
+run migrate --in-place linked --to-format safetensors --add-prefix a.
+status 0
+err '1 done, 2 skipped'
+[ -L linked/a.safetensors ] && [ -L linked/z.safetensors ] ||
+	fail 'a link was replaced'
+cmp -s linked/z.safetensors linked/m.safetensors || fail 'a link is astray'
+
 tree gone
 run migrate gone there --to-format torch --remove-source
 status 2

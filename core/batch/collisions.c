@@ -1,0 +1,125 @@
+/* Items that would write one file, or read what another writes. */
+#include "config.h"
+
+#include "core/batch/batch.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <ferry/sys/alloc.h>
+
+static bool writes(const struct ferry__entry *e)
+{
+	return (e->action == FERRY__CONVERT || e->action == FERRY__COPY) &&
+	       e->item.output && e->item.state != FERRY_ITEM_MEMBER &&
+	       e->item.state != FERRY_ITEM_FAILED;
+}
+
+/* ---- links in place ------------------------------------------------------ */
+
+struct identity {
+	dev_t dev;
+	ino_t ino;
+};
+
+static bool identify(const char *path, bool follow, struct identity *out)
+{
+	struct stat st;
+
+	memset(out, 0, sizeof(*out));
+	if (follow ? stat(path, &st) : lstat(path, &st))
+		return false;
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	return follow || !S_ISLNK(st.st_mode);
+}
+
+/* Made of what the link leads to, it would be made of the source or of what
+ * took its place, as it comes; left alone, it leads to the latter. */
+static void skip_link(struct ferry_migration *m, struct ferry__entry *e,
+		      const struct ferry__entry *to)
+{
+	char shown[300], text[400];
+
+	ferry_escape(shown, sizeof(shown), to->item.source,
+		     strlen(to->item.source));
+	snprintf(text, sizeof(text), "is a link to %s, which is replaced",
+		 shown);
+	e->item.reason = ferry__keep(m, text);
+	e->item.state = FERRY_ITEM_SKIPPED;
+	e->action = FERRY__SKIP;
+}
+
+static bool is_touched(const struct ferry__entry *e)
+{
+	return e->item.state == FERRY_ITEM_MEMBER || writes(e);
+}
+
+static int skip_links(struct ferry_migration *m, struct ferry_error *err)
+{
+	struct identity *ids = ferry_alloc_zero(m->n + 1, sizeof(*ids)), link;
+	struct ferry_map files = FERRY_MAP_INIT;
+	int rc = ids ? 0 : FERRY_NOMEM;
+	struct ferry__entry *e;
+	uint64_t to;
+
+	for (size_t i = 0; i < m->n && !rc; i++)
+		if (is_touched(&m->entries[i]) &&
+		    identify(m->entries[i].item.source, false, &ids[i]))
+			rc = ferry_map_put(&files, &ids[i], sizeof(ids[i]), i);
+	for (size_t i = 0; i < m->n && !rc; i++) {
+		e = &m->entries[i];
+		if (writes(e) && !e->directory &&
+		    !identify(e->item.source, false, &link) &&
+		    identify(e->item.source, true, &link) &&
+		    ferry_map_get(&files, &link, sizeof(link), &to))
+			skip_link(m, e, &m->entries[to]);
+	}
+	ferry_map_release(&files);
+	ferry_alloc_free(ids);
+	return rc ? ferry_fail_nomem(err, "a migration") : 0;
+}
+
+/* ---- collisions ---------------------------------------------------------- */
+
+static void collide(struct ferry_migration *m, struct ferry__entry *e,
+		    const struct ferry__entry *other)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+	char shown[300];
+
+	ferry_escape(shown, sizeof(shown), other->item.source,
+		     strlen(other->item.source));
+	ferry_fail(&why, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+		   "its output would be that of %s, too: give them different "
+		   "names with --name or the recipe's output", shown);
+	ferry__entry_fail(m, e, &why);
+}
+
+int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err)
+{
+	struct ferry_map outputs = FERRY_MAP_INIT;
+	struct ferry__entry *e;
+	uint64_t first;
+	int rc = m->output ? 0 : skip_links(m, err);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < m->n && !rc; i++) {
+		e = &m->entries[i];
+		if (!writes(e))
+			continue;
+		if (!ferry_map_get(&outputs, e->item.output,
+				   strlen(e->item.output), &first)) {
+			rc = ferry_map_put(&outputs, e->item.output,
+					   strlen(e->item.output), i);
+			continue;
+		}
+		collide(m, e, &m->entries[first]);
+		if (m->entries[first].item.state != FERRY_ITEM_FAILED)
+			collide(m, &m->entries[first], e);
+	}
+	ferry_map_release(&outputs);
+	return rc ? ferry_fail_nomem(err, "a migration") : 0;
+}
