@@ -81,8 +81,9 @@ killed=0 found=0 redone=0
 run migrate src timed $convert
 took=$(sed -n 's/^.*, in \([0-9.]*\) s$/\1/p' "$err" |
 	awk '{ printf "%d", 1000 * $1 + 1 }')
-i=0
-while [ $i -lt "$kills" ]; do
+runs=0
+# Some end before they are killed: those are tried again.
+while [ $killed -lt "$kills" ] && [ $runs -lt $((6 * kills)) ]; do
 	rm -rf cut
 	wait=$(random "$took")
 	last="migrate, kill -9 after $wait ms"
@@ -108,8 +109,9 @@ while [ $i -lt "$kills" ]; do
 	[ "$n" -eq 0 ] || fail "$n files were made again"
 	same cut "killed after $wait ms and run again"
 	ls cut/.ferry | grep -q '^work-' && fail 'a work directory was left'
-	i=$((i + 1))
+	runs=$((runs + 1))
 done
+[ $killed -eq "$kills" ] || fail "killed $killed times, not $kills"
 
 # ---- stopped by signals -----------------------------------------------------
 for signal in TERM INT; do
@@ -297,7 +299,7 @@ wait $one || fail "the first twin's status is $?"
 wait $two || fail "the second twin's status is $?"
 same cut 'twins'
 
-echo "killed $killed of $kills times ($found outputs stood, $redone redone)," \
+echo "killed $killed times in $runs runs ($found outputs stood, $redone redone)," \
 	"$writes writes failed ($failed told, of $total)," \
 	"$full of $rooms times the disk was full, $changed changed source"
 finish
