@@ -60,14 +60,36 @@ else
 fi
 [ -n "$pythons" ] || skip "neither PyPI's torch ($log) nor Debian's python3-torch is here"
 
+# each NAME ARGUMENT...: NAME.py with every torch at once, each in a directory
+# of its own.  One that skips itself is no failure.
+each() {
+	name=$1 pids=
+	shift
+	for python in $pythons; do
+		own=$work/$name-$(echo "$pids" | wc -w)
+		"$python" "$here/$name.py" "$FERRY" "$own" "$@" \
+			>"$own.log" 2>&1 &
+		pids="$pids $!"
+	done
+	n=0
+	for pid in $pids; do
+		wait "$pid"
+		case $? in
+		0 | 77) ;;
+		*) status=1 ;;
+		esac
+		cat "$work/$name-$n.log"
+		n=$((n + 1))
+	done
+}
+
 rm -rf "$work"
 # shellcheck disable=SC2086 # a list of words
 python3 "$here/matrix.py" "$FERRY" "$work" $pythons
 status=$?
-for python in $pythons; do
-	"$python" "$here/arrays.py" "$FERRY" "$work/arrays" || status=1
-	"$python" "$here/ksuit.py" "$FERRY" "$work/ksuit" || status=1
-done
+mkdir -p "$work"
+each arrays
+each ksuit
 if has_yaml; then
 	"$venv/bin/python" "$here/yaml_text.py" "$FERRY" "$work/yaml" ||
 		status=1
@@ -92,10 +114,7 @@ for release in 1.10.6 2.8.2; do
 		echo "no pydantic $release (see $log): not tested" >&2
 	fi
 done
-for python in $pythons; do
-	"$python" "$here/caiman.py" "$FERRY" "$work/caiman" "$corpus" torch ||
-		status=1
-done
+each caiman "$corpus" torch
 
 # linnaeus: what its configs are made of.
 yacs=$venv/yacs
@@ -103,10 +122,8 @@ if [ -x "$venv/bin/pip" ] && [ ! -d "$yacs/yacs" ]; then
 	"$venv/bin/pip" install -q --no-deps --target "$yacs" yacs==0.1.8 \
 		pyyaml >>"$log" 2>&1
 fi
-for python in $pythons; do
-	"$python" "$here/linnaeus.py" "$FERRY" "$work/linnaeus" "$corpus" \
-		"$yacs" || status=1
-done
+each linnaeus "$corpus" "$yacs"
+
 # A tree that every framework has left something in, migrated in three ways.
 migrate_tree() {
 	tree=$work/tree
@@ -149,13 +166,7 @@ if [ -x "$venv/bin/pip" ] && [ ! -d "$AUDIOCRAFT/audiocraft" ]; then
 	"$venv/bin/pip" install -q --no-deps --target "$AUDIOCRAFT" \
 		audiocraft==1.3.0 einops >>"$log" 2>&1
 fi
-for python in $pythons; do
-	# shellcheck disable=SC2086 # a list of words
-	"$python" "$here/audiocraft.py" "$FERRY" "$work/audiocraft" $omegaconf
-	case $? in
-	0 | 77) ;;
-	*) status=1 ;;
-	esac
-done
+# shellcheck disable=SC2086 # a list of words
+each audiocraft $omegaconf
 [ $status -eq 0 ] && rm -rf "$work"
 exit $status
