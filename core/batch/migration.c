@@ -438,7 +438,7 @@ static int free_bytes(const char *path, uint64_t *out)
 	struct ferry_buffer at = FERRY_BUFFER_INIT;
 	struct statvfs fs;
 	char *slash;
-	int rc;
+	int rc = 0;
 
 	ferry_buffer_add_str(&at, path);
 	while (!at.failed && (rc = statvfs(at.data, &fs)) &&
