@@ -60,12 +60,12 @@ else
 fi
 [ -n "$pythons" ] || skip "neither PyPI's torch ($log) nor Debian's python3-torch is here"
 
-# each NAME ARGUMENT...: NAME.py with every torch at once, each in a directory
-# of its own.  One that skips itself is no failure.
+# each NAME PYTHONS ARGUMENT...: NAME.py by every one at once, in a directory of
+# its own.  One that skips itself is no failure.
 each() {
-	name=$1 pids=
-	shift
-	for python in $pythons; do
+	name=$1 run_by=$2 pids=
+	shift 2
+	for python in $run_by; do
 		own=$work/$name-$(echo "$pids" | wc -w)
 		"$python" "$here/$name.py" "$FERRY" "$own" "$@" \
 			>"$own.log" 2>&1 &
@@ -88,8 +88,8 @@ rm -rf "$work"
 python3 "$here/matrix.py" "$FERRY" "$work" $pythons
 status=$?
 mkdir -p "$work"
-each arrays
-each ksuit
+each arrays "$pythons"
+each ksuit "$pythons"
 if has_yaml; then
 	"$venv/bin/python" "$here/yaml_text.py" "$FERRY" "$work/yaml" ||
 		status=1
@@ -106,15 +106,16 @@ pydantic() {
 }
 
 corpus=${FERRY_CORPUS:-$here/../corpus}
+validators=
 for release in 1.10.6 2.8.2; do
 	if pydantic $release; then
-		"$venv-$release/bin/python" "$here/caiman.py" "$FERRY" \
-			"$work/caiman" "$corpus" pydantic || status=1
+		validators="$validators $venv-$release/bin/python"
 	else
 		echo "no pydantic $release (see $log): not tested" >&2
 	fi
 done
-each caiman "$corpus" torch
+each caiman "$validators" "$corpus" pydantic
+each caiman "$pythons" "$corpus" torch
 
 # linnaeus: what its configs are made of.
 yacs=$venv/yacs
@@ -122,7 +123,7 @@ if [ -x "$venv/bin/pip" ] && [ ! -d "$yacs/yacs" ]; then
 	"$venv/bin/pip" install -q --no-deps --target "$yacs" yacs==0.1.8 \
 		pyyaml >>"$log" 2>&1
 fi
-each linnaeus "$corpus" "$yacs"
+each linnaeus "$pythons" "$corpus" "$yacs"
 
 # A tree that every framework has left something in, migrated in three ways.
 migrate_tree() {
@@ -167,6 +168,6 @@ if [ -x "$venv/bin/pip" ] && [ ! -d "$AUDIOCRAFT/audiocraft" ]; then
 		audiocraft==1.3.0 einops >>"$log" 2>&1
 fi
 # shellcheck disable=SC2086 # a list of words
-each audiocraft $omegaconf
+each audiocraft "$pythons" $omegaconf
 [ $status -eq 0 ] && rm -rf "$work"
 exit $status
