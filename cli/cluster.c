@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/draft.h"
 #include "cli/json_out.h"
 #include "cli/memory.h"
 #include "cli/report.h"
@@ -220,6 +221,19 @@ static void jobs_release(struct cli_jobs *j)
 	free(j->verify_script);
 	free(j->job);
 	free(j->verify_job);
+}
+
+int cli_jobs_write(const struct cli_jobs *j, const char *path,
+		   void (*put)(FILE *f, const struct cli_jobs *j),
+		   struct ferry_error *err)
+{
+	struct cli_draft d;
+	int rc = cli_draft_open(&d, path, err);
+
+	if (rc)
+		return rc;
+	put(d.f, j);
+	return cli_draft_close(&d, true, err);
 }
 
 void cli_jobs_describe(const struct cli_jobs *j, FILE *f)

@@ -73,6 +73,10 @@ int cli_slurm_write(struct cli_jobs *jobs, struct ferry_error *err);
 int cli_slurm_submit(struct cli_jobs *jobs, struct ferry_error *err);
 int cli_kubernetes_write(struct cli_jobs *jobs, struct ferry_error *err);
 
+/* A file of them, whole or not at all. */
+int cli_jobs_write(const struct cli_jobs *jobs, const char *path,
+		   void (*put)(FILE *f, const struct cli_jobs *jobs),
+		   struct ferry_error *err);
 /* "12 items, 3.4 GB, in 16 parts of at most 300 MB". */
 void cli_jobs_describe(const struct cli_jobs *jobs, FILE *f);
 

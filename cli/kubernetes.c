@@ -11,7 +11,6 @@
 #include <jansson.h>
 
 #include "cli/cluster.h"
-#include "cli/draft.h"
 #include "cli/memory.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -229,19 +228,6 @@ static void put_verification(FILE *f, const struct cli_jobs *j)
 	}
 }
 
-static int write_one(const struct cli_jobs *j, const char *path,
-		     void (*put)(FILE *f, const struct cli_jobs *j),
-		     struct ferry_error *err)
-{
-	struct cli_draft d;
-	int rc = cli_draft_open(&d, path, err);
-
-	if (rc)
-		return rc;
-	put(d.f, j);
-	return cli_draft_close(&d, true, err);
-}
-
 static int check_texts(const struct cli_jobs *j, struct ferry_error *err)
 {
 	bool fits = is_utf8(j->cwd) && is_utf8(j->cluster->image);
@@ -267,8 +253,8 @@ int cli_kubernetes_write(struct cli_jobs *j, struct ferry_error *err)
 	j->script = cli_text("%s%s.job.yaml", w->folder, w->stem);
 	j->verify_script = cli_text("%s%s-verify.job.yaml", w->folder,
 				    w->stem);
-	rc = write_one(j, j->script, put_shards, err);
+	rc = cli_jobs_write(j, j->script, put_shards, err);
 	if (!rc)
-		rc = write_one(j, j->verify_script, put_verification, err);
+		rc = cli_jobs_write(j, j->verify_script, put_verification, err);
 	return rc;
 }

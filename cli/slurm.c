@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cli/cluster.h"
-#include "cli/draft.h"
 #include "cli/memory.h"
 #include "cli/text.h"
 
@@ -167,19 +166,6 @@ static void put_verify_script(FILE *f, const struct cli_jobs *j)
 	fputs("exit \"$made\"\n", f);
 }
 
-static int write_one(const struct cli_jobs *j, const char *path,
-		     void (*put)(FILE *f, const struct cli_jobs *j),
-		     struct ferry_error *err)
-{
-	struct cli_draft d;
-	int rc = cli_draft_open(&d, path, err);
-
-	if (rc)
-		return rc;
-	put(d.f, j);
-	return cli_draft_close(&d, true, err);
-}
-
 int cli_slurm_write(struct cli_jobs *j, struct ferry_error *err)
 {
 	const struct cli_workload *w = &j->work;
@@ -191,9 +177,9 @@ int cli_slurm_write(struct cli_jobs *j, struct ferry_error *err)
 				  "a line break: keep the manifest elsewhere");
 	j->script = cli_text("%s%s.sbatch", w->folder, w->stem);
 	j->verify_script = cli_text("%s%s-verify.sbatch", w->folder, w->stem);
-	rc = write_one(j, j->script, put_script, err);
+	rc = cli_jobs_write(j, j->script, put_script, err);
 	if (!rc)
-		rc = write_one(j, j->verify_script, put_verify_script, err);
+		rc = cli_jobs_write(j, j->verify_script, put_verify_script, err);
 	return rc;
 }
 
