@@ -147,22 +147,28 @@ void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e)
 		ferry__entry_fail(m, e, &why);
 }
 
-static int add_file(struct finder *f, uint64_t nbytes)
+/* An entry for the path at hand; *out is NULL for one that is there already. */
+static int add_here(struct finder *f, struct ferry__entry **out)
 {
-	struct ferry_migration *m = f->m;
-	const char *source = ferry_store_strndup(m->store, f->path.data,
+	const char *source = ferry_store_strndup(f->m->store, f->path.data,
 						 f->path.n);
-	struct ferry__entry *e;
-	int rc;
 
 	if (!source)
 		return ferry_fail_nomem(f->err, "an item");
-	rc = ferry__add_entry(m, source, source + (below(f) - f->path.data),
-			      &e, f->err);
+	return ferry__add_entry(f->m, source,
+				source + (below(f) - f->path.data), out,
+				f->err);
+}
+
+static int add_file(struct finder *f, uint64_t nbytes)
+{
+	struct ferry__entry *e;
+	int rc = add_here(f, &e);
+
 	if (rc || !e)
 		return rc;
 	e->item.nbytes = nbytes;
-	ferry__sniff(m, e);
+	ferry__sniff(f->m, e);
 	return 0;
 }
 
@@ -171,15 +177,9 @@ static int add_file(struct finder *f, uint64_t nbytes)
 static int add_artifact(struct finder *f, const struct ferry_known *format,
 			const struct ferry_directory *d)
 {
-	const char *source = ferry_store_strndup(f->m->store, f->path.data,
-						 f->path.n);
 	struct ferry__entry *e;
-	int rc;
+	int rc = add_here(f, &e);
 
-	if (!source)
-		return ferry_fail_nomem(f->err, "an item");
-	rc = ferry__add_entry(f->m, source, source + (below(f) - f->path.data),
-			      &e, f->err);
 	if (rc || !e)
 		return rc;
 	e->directory = true;
@@ -213,15 +213,9 @@ static int add_directory(struct finder *f)
 static int add_unseen(struct finder *f, enum ferry_code code, const char *text)
 {
 	struct ferry_error why = FERRY_ERROR_INIT;
-	const char *source = ferry_store_strndup(f->m->store, f->path.data,
-						 f->path.n);
 	struct ferry__entry *e;
-	int rc;
+	int rc = add_here(f, &e);
 
-	if (!source)
-		return ferry_fail_nomem(f->err, "an item");
-	rc = ferry__add_entry(f->m, source, source + (below(f) - f->path.data),
-			      &e, f->err);
 	if (rc || !e)
 		return rc;
 	ferry_fail(&why, code, "migrate", FERRY_NO_OFFSET, "%s", text);

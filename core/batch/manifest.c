@@ -138,12 +138,10 @@ static void put_head(struct writing *w, const struct ferry_migration *m,
 	put(w, head);
 }
 
-static void put_entry(struct writing *w, const struct ferry_migration *m,
-		      const struct ferry__entry *e)
+static void put_entry(struct writing *w, const struct ferry__entry *e)
 {
 	json_t *line = json_object(), *members;
 
-	(void)m;
 	ferry__record_put(line, "source", e->item.source);
 	ferry__record_put(line, "path", e->path);
 	ferry__record_put(line, "output", e->item.output);
@@ -207,7 +205,7 @@ static int write_to(struct ferry_migration *m, const char *path,
 	put_head(&w, m, n_shards);
 	for (size_t i = 0; i < m->n; i++)
 		if (m->entries[i].item.state != FERRY_ITEM_MEMBER)
-			put_entry(&w, m, &m->entries[i]);
+			put_entry(&w, &m->entries[i]);
 	put_tail(&w, count_lines(m));
 	if (fflush(w.f) || fsync(fileno(w.f)))
 		w.failed = true;

@@ -224,7 +224,7 @@ static void settle(struct crew *c, uint64_t entry, const json_t *record)
 		c->p->how->told(c->p->how->ctx, &e->item, &c->p->totals);
 }
 
-static bool get(int fd, void *data, size_t n)
+bool ferry__receive(int fd, void *data, size_t n)
 {
 	char *p = data;
 
@@ -247,7 +247,7 @@ static bool take_record(struct crew *c, struct worker *w,
 	char *text = ferry_alloc((size_t)a->nbytes + 1);
 	json_t *record;
 
-	if (!text || !get(w->fd, text, a->nbytes)) {
+	if (!text || !ferry__receive(w->fd, text, a->nbytes)) {
 		ferry_alloc_free(text);
 		return false;
 	}
@@ -268,7 +268,7 @@ static bool hear(struct crew *c, struct worker *w)
 {
 	struct ferry__answer a;
 
-	if (!get(w->fd, &a, sizeof(a)))
+	if (!ferry__receive(w->fd, &a, sizeof(a)))
 		return false;
 	if (a.entry == UINT64_MAX) {
 		w->progress = a.done;

@@ -40,23 +40,6 @@ static bool put(int fd, const void *data, size_t n)
 	return true;
 }
 
-static bool get(int fd, void *data, size_t n)
-{
-	char *p = data;
-
-	while (n) {
-		ssize_t k = recv(fd, p, n, 0);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-	}
-	return true;
-}
-
 static void tell_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct hand *h = ctx;
@@ -151,7 +134,7 @@ void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 
 	h.worker.progress_ctx = &h;
 	set_signals();
-	while (get(fd, &order, sizeof(order)) && order.n <= FERRY__TASK_MOST) {
+	while (ferry__receive(fd, &order, sizeof(order)) && order.n <= FERRY__TASK_MOST) {
 		h.worker.memory = order.memory;
 		h.worker.threads = order.threads;
 		if (p->task == FERRY__RUN)
