@@ -3,6 +3,7 @@
 
 #include <ferry/sys/python_name.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 struct name_rename {
@@ -210,55 +211,35 @@ bool ferry_name_is(struct ferry_name a, const char *module, const char *name)
 	return ferry_name_equal(a, literal(module, name));
 }
 
-static const struct name_rename *find_name(struct ferry_name old)
+static int by_name(const void *key, const void *row)
 {
-	size_t low = 0, high = N_NAMES, at;
-	int order;
+	const struct ferry_name *old = key;
+	const struct name_rename *rename = row;
+	int order = compare(old->module, old->module_len, rename->old_module);
 
-	while (low < high) {
-		at = (low + high) / 2;
-		order = compare(old.module, old.module_len,
-				name_renames[at].old_module);
-		if (!order)
-			order = compare(old.name, old.name_len,
-					name_renames[at].old_name);
-		if (!order)
-			return &name_renames[at];
-		if (order < 0)
-			high = at;
-		else
-			low = at + 1;
-	}
-	return NULL;
+	return order ? order :
+	       compare(old->name, old->name_len, rename->old_name);
 }
 
-static const struct module_rename *find_module(struct ferry_name old)
+static int by_module(const void *key, const void *row)
 {
-	size_t low = 0, high = N_MODULES, at;
-	int order;
+	const struct ferry_name *old = key;
+	const struct module_rename *rename = row;
 
-	while (low < high) {
-		at = (low + high) / 2;
-		order = compare(old.module, old.module_len,
-				module_renames[at].old);
-		if (!order)
-			return &module_renames[at];
-		if (order < 0)
-			high = at;
-		else
-			low = at + 1;
-	}
-	return NULL;
+	return compare(old->module, old->module_len, rename->old);
 }
 
 struct ferry_name ferry_name_modern(struct ferry_name old)
 {
-	const struct name_rename *name = find_name(old);
+	const struct name_rename *name =
+		bsearch(&old, name_renames, N_NAMES, sizeof(*name_renames),
+			by_name);
 	const struct module_rename *module;
 
 	if (name)
 		return literal(name->module, name->name);
-	module = find_module(old);
+	module = bsearch(&old, module_renames, N_MODULES,
+			 sizeof(*module_renames), by_module);
 	if (module) {
 		old.module = module->modern;
 		old.module_len = strlen(module->modern);
