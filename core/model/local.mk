@@ -7,6 +7,7 @@ core_libferry_la_SOURCES += \
 	core/model/compare.h \
 	core/model/compare_data.c \
 	core/model/compare_value.c \
+	core/model/copy.c \
 	core/model/dict.c \
 	core/model/document.c \
 	core/model/dtype.c \

@@ -2,7 +2,6 @@ noinst_LTLIBRARIES += formats/libomegaconf.la
 
 formats_libomegaconf_la_SOURCES = \
 	formats/omegaconf/build.c \
-	formats/omegaconf/copy.c \
 	formats/omegaconf/edit.c \
 	formats/omegaconf/interpolation.c \
 	formats/omegaconf/key.c \

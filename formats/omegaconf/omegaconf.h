@@ -112,11 +112,6 @@ int omegaconf_create(struct ferry_store *store, struct ferry_value *plain,
 
 /* ---- changing ---------------------------------------------------------------- */
 
-/* The whole graph anew, to be changed: leaves, GLOBALs and what is no
- * container or object are shared. */
-int omegaconf_copy(struct ferry_store *store, const struct ferry_value *config,
-		   struct ferry_value **out, struct ferry_error *err);
-
 /*
  * OmegaConf.update(config, key, value): key is "a.b", "a[0].b" or "[a].b".  A
  * DICT is merged into a mapping, a LIST takes a list's place, and what stands

@@ -17,7 +17,8 @@ int own_config(const struct ferry_conversion_args *args,
 				  FERRY_NO_OFFSET, "xp.cfg is missing: there "
 				  "is no configuration to change");
 	if (omegaconf_is(config))
-		return omegaconf_copy(args->store, config, out, err);
+		return ferry_value_copy(args->store, config, NULL, NULL, out,
+					err);
 	return config_object(args->store, config, args->options, false, out,
 			     err);
 }

@@ -11,8 +11,7 @@ struct parting {
 	struct ferry_map values;	/* id to the file it was met in */
 	struct ferry_map storages;
 	uint64_t file;
-	struct ferry_map made;		/* id to the copy, of one file */
-	struct ferry_map storages_made;
+	struct ferry_map storages_made;	/* id to the copy, of one file */
 	struct ferry_error *err;
 };
 
@@ -98,57 +97,6 @@ static int look(struct parting *p, const struct ferry_value *v)
 
 /* ---- a file's content anew ------------------------------------------------- */
 
-static int copy(struct parting *p, struct ferry_value *v,
-		struct ferry_value **out);
-
-static int copy_items(struct parting *p, const struct ferry_value *from,
-		      struct ferry_value *to)
-{
-	struct ferry_value *item;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < from->u.list.n && !rc; i++) {
-		rc = copy(p, from->u.list.items[i], &item);
-		if (!rc && ferry_list_add(p->store, to, item))
-			rc = no_memory(p);
-	}
-	return rc;
-}
-
-static int copy_pairs(struct parting *p, const struct ferry_value *from,
-		      struct ferry_value *to)
-{
-	struct ferry_value *value;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < from->u.dict.n && !rc; i++) {
-		rc = copy(p, from->u.dict.pairs[i].value, &value);
-		if (!rc && ferry_dict_set(p->store, to,
-					  from->u.dict.pairs[i].key, value))
-			rc = no_memory(p);
-	}
-	return rc;
-}
-
-static int copy_parts(struct parting *p, const struct ferry_object *from,
-		      struct ferry_object *to)
-{
-	struct ferry_value **const slots[] = {
-		&to->args, &to->kwargs, &to->list, &to->dict, &to->state,
-	};
-	int rc = 0;
-
-	to->flags = from->flags;
-	to->payload = from->payload;
-	to->list = from->list;
-	to->dict = from->dict;
-	to->state = from->state;
-	for (size_t i = 0; i < sizeof(slots) / sizeof(*slots) && !rc; i++)
-		if (*slots[i])
-			rc = copy(p, *slots[i], slots[i]);
-	return rc;
-}
-
 static struct ferry_storage *own_storage(struct parting *p,
 					 struct ferry_storage *st)
 {
@@ -184,51 +132,15 @@ static struct ferry_value *own_tensor(struct parting *p,
 	return made;
 }
 
-static struct ferry_value *empty_like(struct parting *p,
-				      const struct ferry_value *v)
+static struct ferry_value *own_data(void *ctx, const struct ferry_value *v)
 {
-	const struct ferry_object *o = v->u.object;
+	struct parting *p = ctx;
 	struct ferry_storage *st;
 
-	switch (v->kind) {
-	case FERRY_DICT:
-		return ferry_dict(p->store, v->u.dict.n);
-	case FERRY_OBJECT:
-		return ferry_object(p->store, o->form, o->callable, o->args,
-				    o->kwargs);
-	case FERRY_TENSOR:
+	if (v->kind == FERRY_TENSOR)
 		return own_tensor(p, v->u.tensor);
-	case FERRY_STORAGE:
-		st = own_storage(p, v->u.st.storage);
-		return st ? ferry_storage_value(p->store, st) : NULL;
-	default:
-		return ferry_sequence(p->store, v->kind, v->u.list.n);
-	}
-}
-
-static int copy(struct parting *p, struct ferry_value *v,
-		struct ferry_value **out)
-{
-	uint64_t found;
-
-	*out = v;
-	if (v->kind < FERRY_LIST || v->kind == FERRY_GLOBAL)
-		return 0;
-	if (v->id && ferry_map_get(&p->made, &v->id, sizeof(v->id), &found)) {
-		*out = (struct ferry_value *)(uintptr_t)found;
-		return 0;
-	}
-	*out = empty_like(p, v);
-	if (!*out || (v->id && ferry_map_put(&p->made, &v->id, sizeof(v->id),
-					     (uintptr_t)*out)))
-		return no_memory(p);
-	if (v->kind == FERRY_TENSOR || v->kind == FERRY_STORAGE)
-		return 0;
-	if (v->kind == FERRY_DICT)
-		return copy_pairs(p, v, *out);
-	return v->kind == FERRY_OBJECT ?
-	       copy_parts(p, v->u.object, (*out)->u.object) :
-	       copy_items(p, v, *out);
+	st = own_storage(p, v->u.st.storage);
+	return st ? ferry_storage_value(p->store, st) : NULL;
 }
 
 static int part(struct parting *p, struct run_file *file)
@@ -238,8 +150,8 @@ static int part(struct parting *p, struct run_file *file)
 
 	if (rc <= 0)
 		return rc;
-	rc = copy(p, root, &file->root);
-	ferry_map_release(&p->made);
+	rc = ferry_value_copy(p->store, root, own_data, p, &file->root,
+			      p->err);
 	ferry_map_release(&p->storages_made);
 	return rc;
 }
@@ -249,8 +161,8 @@ int files_apart(struct ferry_store *store, struct run_file *items, size_t n,
 {
 	struct parting p = {
 		.store = store, .values = FERRY_MAP_INIT,
-		.storages = FERRY_MAP_INIT, .made = FERRY_MAP_INIT,
-		.storages_made = FERRY_MAP_INIT, .err = err,
+		.storages = FERRY_MAP_INIT, .storages_made = FERRY_MAP_INIT,
+		.err = err,
 	};
 	int rc = 0;
 

@@ -79,7 +79,7 @@ static void try_value(struct ferry_store *store, struct ferry_value *v)
 	int rc = read_plain(store, v, &plain);
 
 	omegaconf_at(v, "d.x.l.0");
-	if (omegaconf_copy(store, v, &copy, &err))
+	if (ferry_value_copy(store, v, NULL, NULL, &copy, &err))
 		return;
 	if (omegaconf_is(copy)) {
 		change(store, copy);

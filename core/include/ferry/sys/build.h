@@ -140,6 +140,19 @@ FERRY_API int ferry_dict_replace(struct ferry_store *s,
 				 struct ferry_value *dict,
 				 const struct ferry_pair *pairs, uint32_t n);
 
+/*
+ * The graph anew, of values of this store: each container and object is made
+ * once, with sharing and cycles as they were.  TENSORs and STORAGEs are made by
+ * `data`, once each (NULL of it: memory is out), or shared where that is NULL;
+ * keys, callables and all else are shared.  LIMIT beyond FERRY_MAX_DEPTH.
+ */
+FERRY_API int ferry_value_copy(struct ferry_store *s,
+			       const struct ferry_value *v,
+			       struct ferry_value *(*data)(void *ctx,
+						const struct ferry_value *v),
+			       void *ctx, struct ferry_value **out,
+			       struct ferry_error *err);
+
 /* A mark per id: what a walker has visited. */
 struct ferry_marks {
 	uint64_t *bits;
