@@ -365,6 +365,9 @@ static int set_scalar(struct editing *e, struct ferry_value *node,
 {
 	struct ferry_value *fitted = fit(e, node, value);
 
+	if (!omegaconf_part(node, "_val"))
+		return refuse(e, FERRY_MALFORMED, "is a %s without _val",
+			      omegaconf_class_name(node));
 	if (!fitted)
 		return refuse(e, FERRY_MISUSE, "is a %s, which does not take "
 			      "a value of kind %s", omegaconf_class_name(node),

@@ -559,6 +559,19 @@ Test(omegaconf, holds_typed_nodes_to_their_types)
 		     "2], \"table\": {\"x\": 1}}");
 }
 
+Test(omegaconf, changes_no_node_without_a_state)
+{
+	struct ferry_value *config = config_of("vector-2.3.0");
+	struct ferry_object *node = omegaconf_at(config, "d.x")->u.object;
+
+	node->state = NULL;
+	refused(config, "d.x", ferry_int(store, 1), FERRY_MALFORMED,
+		"d.x is a AnyNode without _val");
+	node->state = ferry_sequence(store, FERRY_LIST, 0);
+	refused(config, "d.x", ferry_int(store, 1), FERRY_MALFORMED,
+		"d.x is a AnyNode without _val");
+}
+
 Test(omegaconf, deletes_keys_and_items)
 {
 	struct ferry_value *config = config_of("flags-2.1.2");
