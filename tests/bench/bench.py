@@ -16,7 +16,7 @@ import sys
 import time
 
 import migrations
-from timing import ROUNDS, best, command, inner, report, run
+from timing import ROUNDS, best, command, inner, peak, report, run
 
 FERRY, PICKLE_LOAD, CONVERT_MANY = sys.argv[1:4]
 WORK = pathlib.Path(sys.argv[4])
@@ -99,9 +99,9 @@ def memory():
     for megabytes in sizes:
         source, target = WORK / "m.pt", WORK / "m.safetensors"
         save(source, megabytes, 100)
-        peaks[megabytes] = max(run(FERRY, "convert", "-q", "--overwrite", source, target, "--no-sync")[1],
-                               run(FERRY, "convert", "-q", "--overwrite", target, source, "--no-sync")[1],
-                               run(FERRY, "convert", "-q", "--overwrite", source, target, "--no-sync", "--cast", "bfloat16")[1])
+        peaks[megabytes] = max(peak(FERRY, "convert", "-q", "--overwrite", source, target, "--no-sync"),
+                               peak(FERRY, "convert", "-q", "--overwrite", target, source, "--no-sync"),
+                               peak(FERRY, "convert", "-q", "--overwrite", source, target, "--no-sync", "--cast", "bfloat16"))
         source.unlink()
         target.unlink()
     text = ", ".join(f"{m} MiB: {k / 1024:.1f}" for m, k in peaks.items())

@@ -22,4 +22,4 @@ BENCH_ROWS =
 .PHONY: bench
 bench: all tests/bench/convert_many tests/bench/pickle_load
 	$(AM_TESTS_ENVIRONMENT) \
-		$(SHELL) $(srcdir)/tests/bench/run.sh $(BENCH_MB) $(BENCH_ROWS)
+		$(SHELL) $(srcdir)/tests/bench/run.sh $(BENCH_MB) $(BENCH_ROWS) || test $$? = 77

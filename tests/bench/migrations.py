@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from timing import best, command, report, run
+from timing import best, command, peak, report, run
 
 HERE = pathlib.Path(__file__).parent
 SMALL_ALL, SMALL_FEW = 10000, 600
@@ -41,11 +41,11 @@ class Trees:
         self.n += 1
         return self.work / f"out{self.n}"
 
-    def migrate(self, source, *options, workers=2):
-        return run(self.ferry, "migrate", "-q", f"-j{workers}", source, self.new(), "--to-format", "safetensors", *options)
+    def migrate(self, source, *options, workers=2, measure=run):
+        return measure(self.ferry, "migrate", "-q", f"-j{workers}", source, self.new(), "--to-format", "safetensors", *options)
 
     def peer(self, source):
-        return run(sys.executable, HERE / "peer.py", source, self.new())[0]
+        return run(sys.executable, HERE / "peer.py", source, self.new())
 
     def conversions(self, convert_many, files):
         """Seconds of the conversions alone, one after another."""
@@ -65,23 +65,23 @@ def small(trees, convert_many, n):
     what = f"{n:,} checkpoints of 96 kB -> .safetensors"
     few = sorted(source.rglob("*.pt"))[:1000]
     trees.migrate(source, "--weights")
-    ours = [trees.migrate(source, "--weights")[0]]
+    ours = [trees.migrate(source, "--weights")]
     theirs = trees.peer(source)
-    ours.append(trees.migrate(source, "--weights")[0])
+    ours.append(trees.migrate(source, "--weights"))
     report(what + ", 2 workers", min(ours), theirs, "Python, 2 workers, process", 20)
     # On one worker, so that the times of both add up alike.
     some = trees.work / "some"
     some.mkdir()
     for f in few:
         (some / f.name).symlink_to(f)
-    times = [(trees.conversions(convert_many, few), trees.migrate(some, "--weights", workers=1)[0]) for _ in range(4)][1:]
+    times = [(trees.conversions(convert_many, few), trees.migrate(some, "--weights", workers=1)) for _ in range(4)][1:]
     extra = (min(b for _, b in times) - min(a for a, _ in times)) / len(few) * 1e3
     line(f"{len(few):,} of them, beside converting", f"{extra:7.2f} ms a file  wanted <= 1", extra <= 1)
-    dry = min(run(trees.ferry, "migrate", "-q", "-j2", source, trees.new(), "--to-format", "safetensors", "--weights", "--dry-run")[0]
+    dry = min(run(trees.ferry, "migrate", "-q", "-j2", source, trees.new(), "--to-format", "safetensors", "--weights", "--dry-run")
               for _ in range(2))
     most = 10 if n == SMALL_ALL else 2
     line(f"{n:,} checkpoints, dry run", f"{dry:7.2f} s  wanted <= {most}", dry <= most)
-    peaks = [trees.migrate(some if n > 1000 else source / "run01", "--weights")[1], trees.migrate(source, "--weights")[1]]
+    peaks = [trees.migrate(tree, "--weights", measure=peak) for tree in (some if n > 1000 else source / "run01", source)]
     told = f"{len(few) if n > 1000 else 100:,} files: {peaks[0] / 1024:.1f}, {n:,} files: {peaks[1] / 1024:.1f} MiB"
     line("peak memory by number of files", f"{told}  wanted <= 64, flat", max(peaks) <= 64 * 1024 and peaks[1] < 1.5 * peaks[0])
     trees.clear()
@@ -94,14 +94,14 @@ def large(trees, megabytes):
 
     def ferry(*options):
         def go():
-            seconds = run(trees.ferry, "migrate", "-q", "-j2", source, out, "--to-format", "safetensors", *options)[0]
+            seconds = run(trees.ferry, "migrate", "-q", "-j2", source, out, "--to-format", "safetensors", *options)
             shutil.rmtree(out)
             return seconds
         return go
 
     def cp(script):
         def go():
-            seconds = run("sh", "-c", script, "sh", source, copy)[0]
+            seconds = run("sh", "-c", script, "sh", source, copy)
             shutil.rmtree(copy)
             return seconds
         return go
@@ -132,7 +132,7 @@ def peak_by_size(trees, sizes):
     for megabytes in sizes:
         source = trees.work / f"of{megabytes}"
         make("large", source, 2, megabytes)
-        peaks[megabytes] = trees.migrate(source, "--no-sync")[1]
+        peaks[megabytes] = trees.migrate(source, "--no-sync", measure=peak)
         trees.clear()
     text = ", ".join(f"{m} MiB: {k / 1024:.1f}" for m, k in peaks.items())
     flat = max(peaks.values()) <= 64 * 1024 and max(peaks.values()) < 1.2 * min(peaks.values())

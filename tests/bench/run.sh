@@ -5,8 +5,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=${abs_top_builddir:-.}
 python=${FERRY_INTEROP_VENV:-$top/interop-venv}/bin/python
 "$python" -c 'import torch, safetensors' 2>/dev/null || python=/usr/bin/python3
-"$python" -c 'import torch' 2>/dev/null || {
-	echo "SKIPPED: no torch; run 'make interop' first" >&2
+"$python" -c 'import torch, safetensors' 2>/dev/null || {
+	echo "SKIPPED: no torch with safetensors to measure against;" \
+		"run 'make interop' first, where PyPI is reached" >&2
 	exit 77
 }
 LD_LIBRARY_PATH=$top/core/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}

@@ -1,5 +1,4 @@
 """Commands and their times, as ratios."""
-import os
 import pathlib
 import subprocess
 import sys
@@ -8,24 +7,45 @@ import time
 ROUNDS = 5
 
 
+# A program's peak counts that of the process that starts it (see getrusage(2)):
+# a small one does.
+LAUNCHER = """
+import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def run(*command):
-    """Seconds and peak resident KiB of a command."""
+    """Seconds of a command."""
+    words = [str(c) for c in command]
     start = time.perf_counter()
-    process = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    stderr = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    done = subprocess.run(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))}: exit {process.returncode}: {stderr.decode()[:500]}")
-    return seconds, usage.ru_maxrss
+    check(words, done)
+    return seconds
+
+
+def peak(*command):
+    """Peak resident KiB of a command."""
+    words = [str(c) for c in command]
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER, *words], capture_output=True)
+    check(words, done)
+    return int(done.stdout.split()[-1])
+
+
+def check(words, done):
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}: exit {done.returncode}: {done.stderr.decode()[:500]}")
 
 
 def command(*words, after=()):
     def go():
         for path in after:
             pathlib.Path(path).unlink(missing_ok=True)
-        return run(*words)[0]
+        return run(*words)
     return go
 
 
