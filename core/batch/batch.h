@@ -162,6 +162,8 @@ int ferry__tell_outputs(const struct ferry__worker *w,
 			const struct ferry__made *made, const char *base,
 			const char *format, bool directory,
 			struct ferry_error *err);
+#define FERRY__TASK_MOST 128	/* entries that are settled together */
+
 /* Sync, rename and record; entries get their states. */
 void ferry__settle(struct ferry__worker *w, struct ferry__made *made,
 		   size_t n);

@@ -4,8 +4,6 @@
 
 #include "core/batch/batch.h"
 
-#define FERRY__TASK_MOST 32	/* entries of one order */
-
 /* To a worker: entries to work on together. */
 struct ferry__order {
 	uint64_t memory;

@@ -15,6 +15,7 @@
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
+#include "core/io/sync.h"
 #include "core/io/target.h"
 #include "core/io/tree.h"
 #include "core/registry/registry.h"
@@ -108,32 +109,50 @@ static const char *file_path(struct settling *s, const char *dir,
 			buf);
 }
 
-/* Where they lie: made aside, or under their names from an earlier run.
- * Written back all at once, then waited for one by one. */
-static int sync_files(struct settling *s, bool wait)
+/* Its files where they lie: made aside, or under their names from an earlier
+ * run. */
+static int list_files(struct settling *s, size_t owner,
+		      struct ferry_synced *out, size_t *n)
 {
 	const char *dir = s->made->aside ? s->made->aside : s->dir;
 	const char *slash = s->made->aside ? "/" : "";
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	int rc = 0, fd;
 
-	for (size_t i = 0; !rc && i < json_array_size(files_of(s->made)); i++) {
+	for (size_t i = 0; i < json_array_size(files_of(s->made)); i++) {
+		struct ferry_buffer path = FERRY_BUFFER_INIT;
+
 		if (!file_path(s, dir, slash, i, &path)) {
-			rc = ferry_fail_nomem(s->err, "a file name");
-			break;
+			ferry_buffer_release(&path);
+			return ferry_fail_nomem(s->err, "a file name");
 		}
-		fd = open(path.data, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || (wait && fdatasync(fd)))
-			rc = fail(s, path.data, "sync", errno);
-#ifdef HAVE_SYNC_FILE_RANGE
-		else if (!wait)
-			sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-#endif
-		if (fd >= 0)
-			close(fd);
+		out[*n].path = path.data;
+		out[(*n)++].owner = owner;
 	}
-	ferry_buffer_release(&path);
-	return rc;
+	return 0;
+}
+
+/* Those of n items together. */
+static void sync_files(struct settling *s, size_t n)
+{
+	struct ferry_synced *files;
+	size_t n_files = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_files += json_array_size(files_of(s[i].made));
+	files = ferry_alloc_zero(n_files, sizeof(*files));
+	n_files = 0;
+	for (size_t i = 0; i < n; i++)
+		s[i].err->code = files ? list_files(&s[i], i, files, &n_files) :
+				 ferry_fail_nomem(s[i].err, "file names");
+	ferry_sync_files(files, n_files);
+	for (size_t i = 0; i < n_files; i++) {
+		struct settling *owner = &s[files[i].owner];
+
+		if (files[i].error && !owner->err->code)
+			owner->err->code = fail(owner, files[i].path, "sync",
+						files[i].error);
+		ferry_alloc_free(files[i].path);
+	}
+	ferry_alloc_free(files);
 }
 
 /* The directories that the files lie in, by their final names. */
@@ -494,29 +513,33 @@ static char *directory_of(const char *path)
 	return dir.failed ? NULL : dir.data;
 }
 
-static void each(struct ferry__worker *w, struct ferry__made *made, size_t n,
-		 char **dirs, int (*step)(struct settling *s))
+/* What was made, and is well so far. */
+static size_t choose(struct ferry__worker *w, struct ferry__made *made,
+		     size_t n, char **dirs, struct settling *out)
 {
+	size_t k = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		struct settling s = { w, &made[i], dirs[i], &made[i].err };
-		int rc;
 
 		if (!made[i].aside || made[i].err.code)
 			continue;
-		rc = dirs[i] ? step(&s) : ferry_fail_nomem(s.err, "a name");
-		if (rc)
-			made[i].err.code = rc;
+		if (dirs[i])
+			out[k++] = s;
+		else
+			s.err->code = ferry_fail_nomem(s.err, "a name");
 	}
+	return k;
 }
 
-static int write_back(struct settling *s)
+static void each(struct settling *s, size_t n, int (*step)(struct settling *s))
 {
-	return sync_files(s, false);
-}
+	for (size_t i = 0; i < n; i++) {
+		int rc = s[i].err->code ? 0 : step(&s[i]);
 
-static int wait_for(struct settling *s)
-{
-	return sync_files(s, true);
+		if (rc)
+			s[i].err->code = rc;
+	}
 }
 
 /* The output stands under its name by then; a source is kept, as it may be all
@@ -538,20 +561,19 @@ static void tell_unsynced(struct settling *s)
 
 /* Of a directory, each file's; else one for all, which items next to each
  * other often share. */
-static void sync_directories(struct ferry__worker *w, struct ferry__made *made,
-			     size_t n, char **dirs)
+static void sync_directories(struct settling *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct settling s = { w, &made[i], dirs[i], &made[i].err };
 		size_t k = i;
 
-		if (!made[i].aside || made[i].err.code || !dirs[i])
+		if (s[i].err->code)
 			continue;
-		while (k && (!dirs[k - 1] || strcmp(dirs[k - 1], dirs[i])))
+		while (k && strcmp(s[k - 1].dir, s[i].dir))
 			k--;
-		if ((!k || ferry__makes_directory(w->m, made[i].entry)) &&
-		    sync_outputs(&s))
-			tell_unsynced(&s);
+		if ((!k || ferry__makes_directory(s[i].w->m,
+						  s[i].made->entry)) &&
+		    sync_outputs(&s[i]))
+			tell_unsynced(&s[i]);
 	}
 }
 
@@ -562,8 +584,11 @@ static int remove_kept(struct settling *s)
 {
 	bool told = json_is_true(json_object_get(s->made->sidecar,
 						 "source_removed"));
-	int rc = s->w->how->no_sync ? 0 : sync_files(s, true);
+	int rc;
 
+	if (!s->w->how->no_sync)
+		sync_files(s, 1);
+	rc = s->err->code;
 	if (!rc && !told)
 		rc = ferry__work_open(s->w, s->err);
 	if (!rc && !told) {
@@ -622,19 +647,19 @@ static void end(struct ferry__worker *w, struct ferry__made *made)
 
 void ferry__settle(struct ferry__worker *w, struct ferry__made *made, size_t n)
 {
-	char *dirs[64];
-	bool sync = !w->how->no_sync;
+	struct settling s[FERRY__TASK_MOST];
+	char *dirs[FERRY__TASK_MOST];
+	size_t n_made;
 
 	for (size_t i = 0; i < n; i++)
 		dirs[i] = directory_of(made[i].entry->item.output);
-	if (sync && n > 1)
-		each(w, made, n, dirs, write_back);
-	if (sync)
-		each(w, made, n, dirs, wait_for);
-	each(w, made, n, dirs, move);
-	if (sync)
-		sync_directories(w, made, n, dirs);
-	each(w, made, n, dirs, record);
+	n_made = choose(w, made, n, dirs, s);
+	if (!w->how->no_sync)
+		sync_files(s, n_made);
+	each(s, n_made, move);
+	if (!w->how->no_sync)
+		sync_directories(s, n_made);
+	each(s, n_made, record);
 	settle_kept(w, made, n, dirs);
 	for (size_t i = 0; i < n; i++) {
 		ferry_alloc_free(dirs[i]);

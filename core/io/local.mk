@@ -18,6 +18,8 @@ core_libferry_la_SOURCES += \
 	core/io/sink.c \
 	core/io/source.c \
 	core/io/swap.c \
+	core/io/sync.c \
+	core/io/sync.h \
 	core/io/target.c \
 	core/io/target.h \
 	core/io/transfer.c \
