@@ -501,6 +501,7 @@ static int act(struct cli *c, struct cli_job *j)
 	m->o.output = output ? c->operands[c->n_operands - 1] : NULL;
 	m->o.overwrite = j->job.overwrite;
 	m->o.verify = j->job.verify;
+	m->o.resume = !m->dry_run && !m->plan_only;
 	m->run.workers = j->run.threads;
 	m->run.max_memory = j->run.max_memory;
 	m->run.no_sync = j->run.no_sync;

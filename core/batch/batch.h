@@ -8,6 +8,7 @@
  *	make.c       an entry's outputs made aside
  *	contents.c   what is in them, for the record
  *	settle.c     outputs moved to their names, with their sidecars
+ *	replacement.c	sets of files that are replaced in place
  *	pool.c       processes that do so for many
  *	journal.c    what is told of it
  *	manifest.c   all of it frozen
@@ -139,6 +140,7 @@ struct ferry__made {
 	json_t *sidecar;
 	struct ferry_error err;	/* why not */
 	bool full;		/* the disk is */
+	bool replaced;		/* as a set in place: nothing is left to do */
 };
 
 struct ferry__worker {
@@ -180,6 +182,9 @@ int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 			   uint64_t *nbytes, struct ferry_error *err);
 /* A file of an output is there, as its row of a sidecar has it. */
 bool ferry__is_as_told(const char *dir, const json_t *file);
+/* With every byte of it. */
+bool ferry__is_proved(const char *dir, const json_t *file,
+		      const atomic_bool *cancel);
 /* What an item is done by: ferry's version, its source, the rule and the name of
  * its output. */
 int ferry__key_of(const char *ferry, json_t *source, json_t *rule,
@@ -201,10 +206,6 @@ bool ferry__is_done(struct ferry__entry *e, const struct ferry__wanted *wanted,
 /* A run that removes sources was stopped while it did: what is left is some of
  * what the output was made of. */
 bool ferry__is_rest(const json_t *source, const json_t *sidecar);
-/* A run in place was stopped while it replaced several files: some are the
- * output's, others the source's. */
-bool ferry__is_mixed(const struct ferry__entry *e, const json_t *source,
-		     const json_t *sidecar);
 /* It takes the place of its source. */
 bool ferry__in_place(const struct ferry__entry *e);
 

@@ -16,6 +16,7 @@
 #include <ferry/sys/buffer.h>
 
 #include "core/batch/record.h"
+#include "core/batch/replacement.h"
 #include "core/io/directory.h"
 #include "core/registry/registry.h"
 
@@ -29,6 +30,7 @@ struct finder {
 	bool directories;		/* some format is one */
 	unsigned depth;
 	unsigned inside;		/* an item: its depth + 1; 0: none */
+	json_t *moving;			/* paths that tell of replacements */
 	struct ferry_error *err;
 };
 
@@ -60,7 +62,27 @@ static bool ends_with(const char *name, const char *end)
 static bool is_own(const char *name)
 {
 	return ends_with(name, FERRY__SIDECAR) ||
-	       strstr(name, FERRY__BACKUP) || !strcmp(name, FERRY__LEDGER);
+	       strstr(name, FERRY__BACKUP) || strstr(name, FERRY__MOVING) ||
+	       !strcmp(name, FERRY__LEDGER);
+}
+
+static void note_moving(struct finder *f, const char *path)
+{
+	json_array_append_new(f->moving, ferry__record_name(path));
+}
+
+/* Of a source that was named itself. */
+static bool look_for_moving(struct finder *f, const char *source)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	bool is;
+
+	ferry_buffer_printf(&path, "%s" FERRY__MOVING, source);
+	is = !path.failed && !access(path.data, F_OK);
+	if (is)
+		note_moving(f, path.data);
+	ferry_buffer_release(&path);
+	return is;
 }
 
 /* ---- entries ------------------------------------------------------------- */
@@ -282,6 +304,8 @@ static int take(struct finder *f, int dir, const char *name)
 {
 	struct stat st;
 
+	if (ends_with(name, FERRY__MOVING))
+		note_moving(f, f->path.data);
 	if (is_own(name))
 		return 0;
 	if (ferry_is_temporary(name))
@@ -360,6 +384,7 @@ static int find_in(struct finder *f, const char *source)
 {
 	struct ferry_error *err = f->err;
 	struct stat st;
+	bool moving;
 	int fd, rc;
 
 	f->path.n = 0;
@@ -368,8 +393,9 @@ static int find_in(struct finder *f, const char *source)
 		f->path.data[--f->path.n] = '\0';
 	if (f->path.failed)
 		return ferry_fail_nomem(err, "a file name");
+	moving = look_for_moving(f, f->path.data);
 	if (stat(source, &st))
-		return fail_source(source, errno, err);
+		return moving ? 0 : fail_source(source, errno, err);
 	f->root = f->path.n;
 	if (S_ISREG(st.st_mode)) {
 		f->root = (size_t)(ferry__base_name(f->path.data) -
@@ -413,18 +439,108 @@ static int sort_entries(struct ferry_migration *m, struct ferry_error *err)
 	return 0;
 }
 
+/* ---- replacements that were stopped -------------------------------------- */
+
+static void fail_entry(struct ferry_migration *m, struct ferry__entry *e,
+		       const struct ferry_error *why)
+{
+	struct ferry_error copy = *why;
+
+	copy.offset = FERRY_NO_OFFSET;
+	if (e->item.state != FERRY_ITEM_FAILED)
+		ferry__entry_fail(m, e, &copy);
+}
+
+/* Nothing is made of the files of a set of which some are replaced.  Of what
+ * can't be read, those are all in its directory. */
+static void fail_files(struct ferry_migration *m, const char *path,
+		       const struct ferry_error *why)
+{
+	size_t dir = (size_t)(ferry__base_name(path) - path);
+	size_t n = strlen(path) - strlen(FERRY__MOVING);
+	json_t *plan = NULL;
+
+	ferry__record_read(&plan, path, FERRY__SIDECAR_MOST, NULL);
+	for (size_t i = 0; i < m->n; i++) {
+		const char *source = m->entries[i].item.source;
+
+		if (plan ? ferry__replacement_names(plan, path, source) ||
+			   (!strncmp(source, path, n) && !source[n]) :
+			   !strncmp(source, path, dir))
+			fail_entry(m, &m->entries[i], why);
+	}
+	json_decref(plan);
+}
+
+/* Those that can be ended are; *again: there were some. */
+static void end_replacements(struct finder *f, bool *again)
+{
+	struct ferry_migration *m = f->m;
+	struct ferry_error why;
+	json_t *each;
+	size_t i;
+
+	json_array_foreach(f->moving, i, each) {
+		const char *path = ferry__record_text(m->store, each);
+
+		ferry_error_clear(&why);
+		if (!m->o.resume || m->output)
+			ferry_fail(&why, FERRY_EXISTS, "migrate",
+				   FERRY_NO_OFFSET, "is partly replaced by a "
+				   "run in place that was stopped: run that "
+				   "again to end it");
+		else if (path && !ferry__replacement_resume(path, &why))
+			*again = true;
+		if (path && why.code)
+			fail_files(m, path, &why);
+	}
+}
+
+static int find_all(struct finder *f)
+{
+	struct ferry_migration *m = f->m;
+	int rc = 0;
+
+	for (size_t i = 0; i < m->o.n_sources && !rc; i++)
+		rc = ferry__is_manifest(m->o.sources[i]) ?
+		     ferry__manifest_load(m, m->o.sources[i], f->err) :
+		     find_in(f, m->o.sources[i]);
+	return rc;
+}
+
+/* What was found lies elsewhere now. */
+static int forget(struct finder *f)
+{
+	struct ferry_migration *m = f->m;
+
+	m->n = 0;
+	ferry_map_release(&m->by_source);
+	json_array_clear(f->moving);
+	ferry_findings_free(m->findings);
+	m->findings = NULL;
+	return ferry_findings_new(&m->findings, f->err);
+}
+
 int ferry__discover(struct ferry_migration *m, struct ferry_error *err)
 {
-	struct finder f = { .m = m, .err = err };
-	int rc = 0;
+	struct finder f = { .m = m, .err = err, .moving = json_array() };
+	int rc = f.moving ? 0 : ferry_fail_nomem(err, "a migration");
+	bool again = false;
 
 	f.directories = ferry__any_directory_format(m->s);
 	if (m->output && stat(m->output, &f.dst))
 		f.dst.st_ino = 0;
-	for (size_t i = 0; i < m->o.n_sources && !rc; i++)
-		rc = ferry__is_manifest(m->o.sources[i]) ?
-		     ferry__manifest_load(m, m->o.sources[i], err) :
-		     find_in(&f, m->o.sources[i]);
+	if (!rc)
+		rc = find_all(&f);
+	if (!rc)
+		end_replacements(&f, &again);
+	if (!rc && again)
+		rc = forget(&f);
+	if (!rc && again)
+		rc = find_all(&f);
+	if (!rc && again)
+		end_replacements(&f, &again);
 	ferry_buffer_release(&f.path);
+	json_decref(f.moving);
 	return rc ? rc : sort_entries(m, err);
 }

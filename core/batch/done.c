@@ -137,7 +137,7 @@ bool ferry__is_as_told(const char *dir, const json_t *file)
 	return good;
 }
 
-static bool is_proved(const char *dir, const json_t *file,
+bool ferry__is_proved(const char *dir, const json_t *file,
 		      const atomic_bool *cancel)
 {
 	const char *told = ferry__record_get(file, "digest");
@@ -176,7 +176,7 @@ static bool outputs_stand(const char *output, const json_t *sidecar,
 		const json_t *row = json_array_get(files, i);
 
 		good = !dir.failed && ferry__is_as_told(at, row) &&
-		       (!proved || is_proved(at, row, wanted->cancel));
+		       (!proved || ferry__is_proved(at, row, wanted->cancel));
 		*nbytes += ferry__record_uint(json_array_get(files, i),
 					      "nbytes");
 	}
@@ -259,25 +259,6 @@ static bool is_own(const struct ferry__entry *e, const json_t *sidecar)
 	       told && source && rule &&
 	       !ferry__key_of(ferry, source, rule, e->item.output, key, NULL) &&
 	       !strcmp(told, key);
-}
-
-bool ferry__is_mixed(const struct ferry__entry *e, const json_t *source,
-		     const json_t *sidecar)
-{
-	const json_t *files = json_object_get(sidecar, "output");
-	struct ferry_buffer dir = FERRY_BUFFER_INIT;
-	size_t there = 0, n = json_array_size(files);
-
-	if (!json_is_true(json_object_get(sidecar, "moving")) || n < 2 ||
-	    json_equal((json_t *)source, json_object_get(sidecar, "source")))
-		return false;
-	ferry_buffer_add(&dir, e->item.output,
-			 ferry_target_dir(e->item.output));
-	for (size_t i = 0; i < n && !dir.failed; i++)
-		there += ferry__is_as_told(dir.data ? dir.data : "",
-					   json_array_get(files, i));
-	ferry_buffer_release(&dir);
-	return there > 0 && there < n;
 }
 
 bool ferry__is_done(struct ferry__entry *e, const struct ferry__wanted *wanted,

@@ -14,6 +14,7 @@
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
+#include "core/batch/replacement.h"
 #include "core/io/target.h"
 
 struct proving {
@@ -97,12 +98,12 @@ static int prove_sidecar(struct proving *p, const char *path, uint64_t *nbytes,
 	return rc;
 }
 
-static bool is_sidecar(const FTSENT *entry)
+static bool is_file(const FTSENT *entry, const char *ending)
 {
-	size_t end = strlen(FERRY__SIDECAR), n = entry->fts_namelen;
+	size_t end = strlen(ending), n = entry->fts_namelen;
 
 	return entry->fts_info == FTS_F && n > end &&
-	       !strcmp(entry->fts_name + n - end, FERRY__SIDECAR);
+	       !strcmp(entry->fts_name + n - end, ending);
 }
 
 static bool is_ledger(const FTSENT *entry)
@@ -149,8 +150,13 @@ static int visit(struct proving *p, FTS *fts, FTSENT *entry,
 		fts_set(fts, entry, FTS_SKIP);
 		return 0;
 	}
-	if (is_sidecar(entry))
+	if (is_file(entry, FERRY__SIDECAR))
 		return prove_entry(p, entry, err);
+	if (is_file(entry, FERRY__MOVING)) {
+		p->each(p->ctx, entry->fts_path, 0, "tells of a set that a run "
+			"in place was stopped at: run that again to end it");
+		return 0;
+	}
 	if (entry->fts_info != FTS_DNR && entry->fts_info != FTS_ERR &&
 	    entry->fts_info != FTS_NS)
 		return 0;

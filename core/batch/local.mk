@@ -21,6 +21,8 @@ core_libferry_la_SOURCES += \
 	core/batch/recipe_source.c \
 	core/batch/record.c \
 	core/batch/record.h \
+	core/batch/replacement.c \
+	core/batch/replacement.h \
 	core/batch/settle.c \
 	core/batch/shard.c \
 	core/batch/span.c \

@@ -18,6 +18,7 @@
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
+#include "core/batch/replacement.h"
 #include "core/registry/registry.h"
 
 #define SPARE ((uint64_t)1 << 20)	/* bytes for sidecars and journals */
@@ -258,11 +259,6 @@ static int check_whole(const struct ferry__made *made, const json_t *source,
 				  "remove it, or '%s" FERRY__SIDECAR "' to "
 				  "make an output of what is left", shown,
 				  shown);
-	if (ferry__is_mixed(made->entry, source, made->before))
-		return ferry_fail(err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
-				  "is partly replaced by a run that was "
-				  "stopped: put its files back from their "
-				  "NAME" FERRY__BACKUP);
 	return 0;
 }
 
@@ -296,6 +292,22 @@ static int make(struct ferry__worker *w, struct ferry__made *made,
 	return rc ? rc : check_unchanged(e, source, err);
 }
 
+/* A frozen manifest tells of the files as they were before. */
+static int end_replacement(const struct ferry__entry *e,
+			   struct ferry_error *err)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int rc;
+
+	if (!ferry__in_place(e))
+		return 0;
+	ferry_buffer_printf(&path, "%s" FERRY__MOVING, e->item.source);
+	rc = path.failed ? ferry_fail_nomem(err, "a file name") :
+	     ferry__replacement_resume(path.data, err);
+	ferry_buffer_release(&path);
+	return rc;
+}
+
 void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 		 struct ferry__made *out)
 {
@@ -304,7 +316,10 @@ void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 	int rc;
 
 	*out = (struct ferry__made){ .entry = e, .err = FERRY_ERROR_INIT };
-	rc = ferry__identify_source(e, &source, &e->item.nbytes, &out->err);
+	rc = end_replacement(e, &out->err);
+	if (!rc)
+		rc = ferry__identify_source(e, &source, &e->item.nbytes,
+					    &out->err);
 	if (!rc)
 		rc = make(w, out, source, &out->err);
 	json_decref(source);

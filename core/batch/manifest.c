@@ -16,6 +16,7 @@
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
+#include "core/batch/replacement.h"
 #include "core/registry/registry.h"
 
 #define SHARDS_MOST 1000000u
@@ -388,12 +389,31 @@ static int load_frozen(struct loading *l, struct ferry__entry *e,
 	return rc;
 }
 
+/* What a killed run left half replaced. */
+static int end_replacement(const struct loading *l,
+			   const struct ferry__entry *e)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int rc;
+
+	if (l->m->output || !l->m->o.resume)
+		return 0;
+	ferry_buffer_printf(&path, "%s" FERRY__MOVING, e->item.source);
+	rc = path.failed ? ferry_fail_nomem(l->err, "a file name") :
+	     ferry__replacement_resume(path.data, l->err);
+	ferry_buffer_release(&path);
+	return rc;
+}
+
 /* A path of a list is relative to the working directory. */
 static int load_listed(struct loading *l, struct ferry__entry *e,
 		       const json_t *line)
 {
+	int rc = end_replacement(l, e);
 	struct stat st;
 
+	if (rc)
+		return rc;
 	e->wanted = ferry__record_text(l->m->store,
 				       json_object_get(line, "output"));
 	if (stat(e->item.source, &st) || !S_ISREG(st.st_mode)) {

@@ -15,6 +15,7 @@
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
+#include "core/batch/replacement.h"
 #include "core/io/sync.h"
 #include "core/io/target.h"
 #include "core/io/tree.h"
@@ -315,18 +316,15 @@ static int keep_backup(struct settling *s, const char *source, json_t *names)
 				    source) : 0;
 }
 
-static int keep_backups(struct settling *s)
+/* Their names are told below `dir`. */
+static int keep_backups(struct settling *s, json_t *names)
 {
 	const struct ferry__entry *e = s->made->entry;
-	json_t *names = json_array();
 	const char *path;
 	int rc = names ? 0 : ferry_fail_nomem(s->err, "a record");
 
 	for (size_t i = 0; !rc && (path = source_at(e, i)); i++)
 		rc = keep_backup(s, path, names);
-	if (!rc)
-		json_object_set(s->made->sidecar, "backup", names);
-	json_decref(names);
 	return rc;
 }
 
@@ -389,8 +387,12 @@ static int write_sidecar(struct settling *s, const char *aside)
  * it is told of before it takes the name. */
 static int announce(struct settling *s)
 {
-	int rc = s->w->m->o.remove_source ? 0 : keep_backups(s);
+	json_t *names = s->w->m->o.remove_source ? NULL : json_array();
+	int rc = s->w->m->o.remove_source ? 0 : keep_backups(s, names);
 
+	if (!rc && names)
+		json_object_set(s->made->sidecar, "backup", names);
+	json_decref(names);
 	if (rc)
 		return rc;
 	json_object_set_new(s->made->sidecar, "moving", json_true());
@@ -399,10 +401,219 @@ static int announce(struct settling *s)
 	return rc;
 }
 
+/* ---- sets in place ------------------------------------------------------- */
+
+static bool is_set(const struct ferry__made *made)
+{
+	const struct ferry__entry *e = made->entry;
+
+	return ferry__in_place(e) && e->action == FERRY__CONVERT &&
+	       (e->directory || e->n_members ||
+		json_array_size(files_of(made)) > 1);
+}
+
+/* A file of the set as it was read, by its name or that of its backup. */
+static int tell_file(struct settling *s, const char *path, size_t i,
+		     json_t *list)
+{
+	const json_t *told = json_array_get(json_object_get(s->made->sidecar,
+							    "source"), i);
+	size_t dir = strlen(s->dir);
+	json_t *row;
+
+	if (strncmp(path, s->dir, dir) || !ferry_stays_inside(path + dir))
+		return ferry_fail(s->err, FERRY_UNSUPPORTED, "migrate",
+				  FERRY_NO_OFFSET, "%s: lies in another "
+				  "directory than the set that it is a part "
+				  "of: that can't be replaced in place", path);
+	row = json_pack("{so sO sO sO}", "name",
+			ferry__record_name(path + dir),
+			"nbytes", json_object_get(told, "nbytes"),
+			"mtime_ns", json_object_get(told, "mtime_ns"),
+			"ends", json_object_get(told, "ends"));
+	return json_array_append_new(list, row) ?
+	       ferry_fail_nomem(s->err, "a record") : 0;
+}
+
+static int tell_backups(struct settling *s, json_t *names, json_t *list)
+{
+	int rc = keep_backups(s, names);
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(s->made->sidecar, "source"), i, row)
+		if (!rc && i < json_array_size(names)) {
+			row = json_copy(row);
+			json_object_del(row, "path");
+			json_object_set(row, "name", json_array_get(names, i));
+			json_array_append_new(list, row);
+		}
+	return rc;
+}
+
+/* The file that stands for all, beside which the record lies; of a directory,
+ * that. */
+static const char *main_name(struct settling *s)
+{
+	const struct ferry__entry *e = s->made->entry;
+	const char *found = NULL, *name;
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(files_of(s->made), i, row) {
+		name = ferry__record_text(s->w->m->store,
+					  json_object_get(row, "name"));
+		if (!e->directory && name && is_main(s, i) &&
+		    (!found || strlen(name) < strlen(found)))
+			found = name;
+	}
+	return found ? found : ferry__base_name(e->item.output);
+}
+
+/* It may have another name than the source, and is the item of the next run. */
+static int rename_output(struct settling *s, const char *name)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	char key[FERRY__DIGEST_TEXT];
+	json_t *sidecar = s->made->sidecar;
+	int rc;
+
+	if (!strcmp(name, ferry__base_name(s->made->entry->item.output)))
+		return 0;
+	ferry_buffer_printf(&path, "%s%s", s->dir, name);
+	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
+	     ferry__key_of(PACKAGE_VERSION, json_object_get(sidecar, "source"),
+			   json_object_get(sidecar, "rule"), path.data, key,
+			   s->err);
+	if (!rc)
+		json_object_set_new(sidecar, "key", json_string(key));
+	ferry_buffer_release(&path);
+	return rc;
+}
+
+static int tell_replacement(struct settling *s, json_t *plan)
+{
+	json_t *source = json_array(), *backup = json_array();
+	json_t *names = json_array();
+	bool keep = !s->w->m->o.remove_source;
+	const char *name = main_name(s), *path;
+	int rc = rename_output(s, name);
+
+	for (size_t i = 0; !rc && (path = source_at(s->made->entry, i)); i++)
+		rc = tell_file(s, path, i, source);
+	if (!rc)
+		rc = tell_backups(s, names, backup);
+	if (!rc && keep)
+		json_object_set(s->made->sidecar, "backup", names);
+	json_object_set_new(plan, "ferry_moving", json_integer(1));
+	json_object_set(plan, "sidecar", s->made->sidecar);
+	json_object_set_new(plan, "name", ferry__record_name(name));
+	json_object_set_new(plan, "source", source);
+	json_object_set_new(plan, "backup", backup);
+	json_object_set_new(plan, "keep", json_boolean(keep));
+	if (s->made->before)
+		json_object_set(plan, "before", json_object_get(s->made->before,
+								"output"));
+	json_decref(names);
+	return rc;
+}
+
+static bool is_unchanged(struct settling *s)
+{
+	json_t *now = NULL;
+	uint64_t nbytes;
+	bool same = !ferry__identify_source(s->made->entry, &now, &nbytes,
+					    NULL) &&
+		    json_equal(now, json_object_get(s->made->sidecar,
+						    "source"));
+
+	json_decref(now);
+	return same;
+}
+
+/* Another run made it meanwhile, or does. */
+static int give_way(struct settling *s, const char *path)
+{
+	struct ferry__entry *e = s->made->entry;
+	const struct ferry__wanted wanted = {
+		.verified = s->w->m->o.verify, .cancel = s->w->cancel,
+		.key = "",
+	};
+
+	ferry_error_clear(s->err);
+	ferry__replacement_resume(path, NULL);
+	json_decref(s->made->before);
+	if (ferry__is_done(e, &wanted, &s->made->before)) {
+		e->item.state = FERRY_ITEM_KEPT;
+		return 0;
+	}
+	return ferry_fail(s->err, FERRY_IO, "migrate", FERRY_NO_OFFSET,
+			  "changed while it was read: run again when nothing "
+			  "writes to it");
+}
+
+static void tell_unsynced(struct settling *s);
+
+static int move_set(struct settling *s, struct ferry__replacement *r)
+{
+	int rc = move_all(s);
+
+	if (rc) {
+		ferry__replacement_undo(r, NULL);
+		return rc;
+	}
+	if (r->sync && sync_outputs(s)) {
+		tell_unsynced(s);
+		r->sync = false;
+	}
+	return s->err->code ? s->err->code : ferry__replacement_end(r, s->err);
+}
+
+static int replace_set(struct settling *s, const char *path)
+{
+	struct ferry__replacement r = {
+		.path = path, .aside = s->made->aside, .lock = -1,
+		.sync = !s->w->how->no_sync, .plan = json_object(),
+	};
+	int rc = tell_replacement(s, r.plan);
+
+	if (!rc)
+		rc = ferry__replacement_begin(&r, s->err);
+	if (rc == FERRY_EXISTS)
+		rc = give_way(s, path);
+	else if (!rc)
+		rc = move_set(s, &r);
+	ferry__replacement_close(&r);
+	json_decref(r.plan);
+	return rc;
+}
+
+static int replace(struct settling *s)
+{
+	struct ferry_item *item = &s->made->entry->item;
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	const char *name = main_name(s);
+	int rc;
+
+	s->made->replaced = true;
+	ferry_buffer_printf(&path, "%s" FERRY__MOVING, item->source);
+	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
+	     is_unchanged(s) ? replace_set(s, path.data) :
+	     give_way(s, path.data);
+	path.n = 0;
+	ferry_buffer_printf(&path, "%s%s", s->dir, name);
+	if (!rc && strcmp(name, ferry__base_name(item->output)))
+		item->output = ferry__keep(s->w->m, path.data);
+	ferry_buffer_release(&path);
+	return rc;
+}
+
 static int move(struct settling *s)
 {
 	int rc = check_free(s);
 
+	if (!rc && is_set(s->made))
+		return replace(s);
 	if (!rc && ferry__in_place(s->made->entry))
 		rc = announce(s);
 	return rc ? rc : move_all(s);
@@ -493,8 +704,11 @@ static int remove_stale(struct settling *s)
 static int record(struct settling *s)
 {
 	const struct ferry_migration_options *o = &s->w->m->o;
-	int rc = write_sidecar(s, s->made->aside);
+	int rc;
 
+	if (s->made->replaced)
+		return 0;
+	rc = write_sidecar(s, s->made->aside);
 	if (!rc)
 		rc = remove_stale(s);
 	if (!rc && s->made->entry->action == FERRY__CONVERT &&
@@ -559,6 +773,11 @@ static void tell_unsynced(struct settling *s)
 	ferry_error_clear(s->err);
 }
 
+static bool is_unsynced(const struct settling *s)
+{
+	return !s->err->code && !s->made->replaced;
+}
+
 /* Of a directory, each file's; else one for all, which items next to each
  * other often share. */
 static void sync_directories(struct settling *s, size_t n)
@@ -566,9 +785,10 @@ static void sync_directories(struct settling *s, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		size_t k = i;
 
-		if (s[i].err->code)
+		if (!is_unsynced(&s[i]))
 			continue;
-		while (k && strcmp(s[k - 1].dir, s[i].dir))
+		while (k && (!is_unsynced(&s[k - 1]) ||
+			     strcmp(s[k - 1].dir, s[i].dir)))
 			k--;
 		if ((!k || ferry__makes_directory(s[i].w->m,
 						  s[i].made->entry)) &&
@@ -637,7 +857,7 @@ static void end(struct ferry__worker *w, struct ferry__made *made)
 		item->state = made->entry->action == FERRY__COPY ?
 			      FERRY_ITEM_COPIED : FERRY_ITEM_DONE;
 	/* Moved files leave it empty, for the next to use. */
-	if (made->aside && (made->err.code ||
+	if (made->aside && (made->err.code || made->replaced ||
 			    ferry__makes_directory(w->m, made->entry)))
 		ferry_tree_remove(AT_FDCWD, made->aside);
 	json_decref(made->sidecar);

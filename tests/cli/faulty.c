@@ -2,13 +2,16 @@
  * A disk that fails, to be preloaded: the FAULT_AT-th write to a regular file,
  * counted over all processes in the file FAULT_COUNT, fails with FAULT_ERRNO;
  * so do those after it when FAULT_STAYS is set.  With FAULT_SYNC, writes go
- * well and directories can't be synced.  Without FAULT_COUNT nothing happens.
+ * well and directories can't be synced.  With FAULT_KILL, all processes are
+ * killed before the FAULT_KILL-th change of a name (a rename, a link, a removal,
+ * a directory made).  Without FAULT_COUNT nothing happens.
  */
 #include "config.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -17,20 +20,35 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-static atomic_ulong *counter(void)
+/* What all processes share. */
+struct board {
+	atomic_ulong writes, names;
+	atomic_long first;	/* process */
+};
+
+static struct board *board(void)
 {
-	static atomic_ulong *count;
+	static struct board *shared;
 	const char *path = getenv("FAULT_COUNT");
-	int fd = count || !path ? -1 : open(path, O_RDWR | O_CLOEXEC);
+	int fd = shared || !path ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	void *at;
 
 	if (fd < 0)
-		return count;
-	at = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		return shared;
+	at = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 		  0);
 	close(fd);
-	count = at == MAP_FAILED ? NULL : at;
-	return count;
+	shared = at == MAP_FAILED ? NULL : at;
+	return shared;
+}
+
+__attribute__((constructor)) static void note_first(void)
+{
+	long none = 0;
+
+	if (board())
+		atomic_compare_exchange_strong(&board()->first, &none,
+					       (long)getpid());
 }
 
 static unsigned long setting(const char *name)
@@ -45,13 +63,23 @@ static int fails(int fd)
 	unsigned long at = setting("FAULT_AT"), n;
 	struct stat st;
 
-	if (fd <= 2 || !counter() || fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (fd <= 2 || !board() || fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return 0;
-	n = atomic_fetch_add(counter(), 1) + 1;
+	n = atomic_fetch_add(&board()->writes, 1) + 1;
 	if (!at || n < at || (n > at && !getenv("FAULT_STAYS")))
 		return 0;
 	errno = (int)setting("FAULT_ERRNO");
 	return 1;
+}
+
+static void before_name(void)
+{
+	unsigned long at = setting("FAULT_KILL");
+
+	if (!board() || atomic_fetch_add(&board()->names, 1) + 1 != at)
+		return;
+	kill((pid_t)atomic_load(&board()->first), SIGKILL);
+	kill(getpid(), SIGKILL);
 }
 
 #define REAL(type, name) ((type)dlsym(RTLD_NEXT, name))
@@ -97,4 +125,37 @@ EXPORT int fsync(int fd)
 		return -1;
 	}
 	return real(fd);
+}
+
+typedef int two_names(const char *from, const char *to);
+typedef int one_name(const char *name);
+
+EXPORT int rename(const char *from, const char *to)
+{
+	before_name();
+	return REAL(two_names *, "rename")(from, to);
+}
+
+EXPORT int link(const char *from, const char *to)
+{
+	before_name();
+	return REAL(two_names *, "link")(from, to);
+}
+
+EXPORT int unlink(const char *name)
+{
+	before_name();
+	return REAL(one_name *, "unlink")(name);
+}
+
+EXPORT int rmdir(const char *name)
+{
+	before_name();
+	return REAL(one_name *, "rmdir")(name);
+}
+
+EXPORT int mkdir(const char *name, mode_t mode)
+{
+	before_name();
+	return REAL(int (*)(const char *, mode_t), "mkdir")(name, mode);
 }

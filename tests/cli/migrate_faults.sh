@@ -153,7 +153,7 @@ faulty()
 	number=$2
 	shift 2
 	last="$*, write $at fails with errno $number"
-	head -c 8 /dev/zero >"$counted"
+	head -c 24 /dev/zero >"$counted"
 	LD_PRELOAD=$faulty FAULT_COUNT=$counted FAULT_AT=$at \
 		FAULT_ERRNO=$number "$FERRY" "$@" >"$out" 2>"$err"
 	got=$?
@@ -176,6 +176,65 @@ recovers()
 	[ -z "$(comm -23 .t/before .t/after)" ] ||
 		fail "after write $1 failed, done ones were made again"
 	same cut "write $1 failed and run again"
+}
+
+# killed_at FROM NAME ARG...: a migration of `set`, which is like FROM, that is
+# killed before each change of a name and run again, ends as one that is not.
+# Meanwhile each file of FROM is under some name, or all that is made of it is.
+cuts=0
+sums()
+{
+	(cd "$1" && find . -name .ferry -prune -o -type f -exec sha256sum {} +)
+}
+
+# still_there FROM DIR...: see above; .t/made lists what a whole run makes.
+still_there()
+{
+	sums "$1" | cut -d ' ' -f 1 | sort -u >.t/originals
+	shift
+	for each; do
+		[ ! -d "$each" ] || sums "$each"
+	done | sort >.t/found
+	cut -d ' ' -f 1 .t/found | sort -u | comm -23 .t/originals - >.t/lost
+	[ ! -s .t/lost ] || [ -z "$(comm -23 .t/made .t/found)" ]
+}
+
+killed_at()
+{
+	from=$1
+	name=$2
+	shift 2
+	rm -rf set there set0 there0
+	cp -rp "$from" set
+	faulty 0 0 migrate -q -j 1 "$@"
+	status 0
+	n_names=$(od -An -j8 -N4 -tu4 "$counted" | tr -d ' ')
+	mv set set0
+	[ ! -e there ] || mv there there0
+	for each in set0 there0; do
+		[ ! -d $each ] || sums $each
+	done | grep -v 'ferry\.json$\|ferry-backup$' | sort >.t/made
+	n=0
+	while [ $n -lt "$n_names" ]; do
+		n=$((n + 1))
+		rm -rf set there
+		cp -rp "$from" set
+		FAULT_KILL=$n faulty 0 0 migrate -q -j 1 "$@"
+		cuts=$((cuts + 1))
+		still_there "$from" set there ||
+			fail "$name, killed before name $n: an original is gone"
+		run migrate -q -j 1 "$@"
+		status 0
+		diff -r -x .ferry set0 set >.t/diff 2>&1 ||
+			fail "$name, killed before name $n: $(head -n 3 .t/diff)"
+		[ ! -e there0 ] || diff -r -x .ferry there0 there >.t/diff 2>&1 ||
+			fail "$name, killed before name $n: $(head -n 3 .t/diff)"
+	done
+}
+
+err_or_out()
+{
+	cat "$out" "$err" | grep -qF -e "$1" || fail "nothing says: $1"
 }
 
 i=0
@@ -243,6 +302,55 @@ if [ "$total" -ge 100 ]; then
 		diff -r -x .ferry once again >.t/diff 2>&1 ||
 			fail "in place, after write $i failed: $(head -n 3 .t/diff)"
 	done
+	# Killed before each name that a set gets or loses in place, with and
+	# without backups, into fewer and more files.
+	mkdir .t/sets .t/run
+	run convert .t/once/m.safetensors .t/sets/m.safetensors --shard-size 50B
+	cp -p .t/once/m.safetensors .t/run/
+	again='--to-format safetensors --add-prefix a. --verify'
+	for what in "sets $again --shard-size 50B" \
+		"sets $again --shard-size 1GB" \
+		"sets $again --shard-size 50B --remove-source" \
+		"sets $again --shard-size 1GB --remove-source" \
+		"run $again --shard-size 50B" \
+		"run $again --shard-size 50B --remove-source"; do
+		from=.t/${what%% *}
+		killed_at "$from" 'in place' --in-place set ${what#* }
+	done
+	# What is half replaced is nothing to make something of: not elsewhere,
+	# nor in a run that writes nothing.
+	rm -rf set elsewhere
+	cp -rp .t/sets set
+	n=0
+	while [ ! -e set/m.safetensors.index.json.ferry-moving ] ||
+	      [ set/m-00001-of-00002.safetensors -ef \
+		set/m-00001-of-00002.safetensors.ferry-backup ]; do
+		n=$((n + 1))
+		rm -rf set
+		cp -rp .t/sets set
+		FAULT_KILL=$n faulty 0 0 migrate -q -j 1 --in-place set $again \
+			--shard-size 50B
+	done
+	rm -rf set/.ferry
+	cp -rp set .t/half-set
+	for what in "set elsewhere --to-format torch" \
+		"--in-place set $again --shard-size 50B --dry-run"; do
+		run migrate $what
+		status 5
+		err_or_out 'is partly replaced by a run in place that was stopped'
+		diff -r set .t/half-set >.t/diff 2>&1 || fail "$(cat .t/diff)"
+	done
+	[ -z "$(find elsewhere -name '*.pt' 2>.t/find)" ] ||
+		fail 'something was made of it'
+	run verify set --ledger
+	status 4
+	out 'tells of a set that a run in place was stopped at'
+	# Without its backup it is left as it is.
+	rm set/m-00001-of-00002.safetensors.ferry-backup
+	run migrate --in-place set $again --shard-size 50B
+	status 5
+	err "the original of 'm-00001-of-00002.safetensors' is neither there"
+	present set/m-00002-of-00002.safetensors.ferry-backup
 else
 	echo "no disk that fails: $faulty can't be preloaded"
 fi
@@ -301,5 +409,6 @@ same cut 'twins'
 
 echo "killed $killed times in $runs runs ($found outputs stood, $redone redone)," \
 	"$writes writes failed ($failed told, of $total)," \
-	"$full of $rooms times the disk was full, $changed changed source"
+	"$full of $rooms times the disk was full, $changed changed source," \
+	"$cuts times killed at a set"
 finish

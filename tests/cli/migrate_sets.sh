@@ -180,6 +180,23 @@ for size in 50B 1GB; do
 done
 absent shards/m-00001-of-00002.safetensors
 
+# One file that becomes several is not done again under the name they have.
+rm -rf single
+mkdir single
+cp whole.safetensors single/m.safetensors
+for n in 1 2; do
+	run migrate --in-place single --to-format safetensors --shard-size 50B \
+		--add-prefix a.
+	status 0
+	absent single/m.safetensors single/m.safetensors.index.json.ferry-backup
+	cp -r single .t/single.$n
+done
+err '1 kept, 2 member'
+diff -r -x .ferry .t/single.1 .t/single.2 >.t/diff 2>&1 ||
+	fail "done twice: $(head -n 3 .t/diff)"
+run verify single --ledger
+status 0
+
 # A set that is made of fewer files now leaves none of before.
 rm -rf shards
 mkdir shards

@@ -66,6 +66,9 @@ struct ferry_migration_options {
 	bool remove_source;	/* after its output was verified: job->verify,
 				 * or MISUSE */
 	bool verify;		/* each output is read again and compared */
+	/* Sets of files that a run in place was killed at are put right while
+	 * looking; else they fail. */
+	bool resume;
 	enum ferry_digest_kind digest;	/* of outputs and their tensors */
 	struct ferry_shard shard;
 };
