@@ -83,18 +83,51 @@ static int skip_links(struct ferry_migration *m, struct ferry_error *err)
 
 /* ---- collisions ---------------------------------------------------------- */
 
-static void collide(struct ferry_migration *m, struct ferry__entry *e,
-		    const struct ferry__entry *other)
+static bool is_same(const struct ferry__entry *a, const struct ferry__entry *b)
 {
+	struct identity x, y;
+
+	identify(a->item.source, true, &x);
+	identify(b->item.source, true, &y);
+	return x.ino && !memcmp(&x, &y, sizeof(x));
+}
+
+static void refuse(struct ferry_migration *m, struct ferry__entry *e,
+		   const char *how, const struct ferry__entry *other,
+		   const char *also)
+{
+	bool same = is_same(e, other);
 	struct ferry_error why = FERRY_ERROR_INIT;
 	char shown[300];
 
 	ferry_escape(shown, sizeof(shown), other->item.source,
 		     strlen(other->item.source));
 	ferry_fail(&why, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
-		   "its output would be that of %s, too: give them different "
-		   "names with --name or the recipe's output", shown);
+		   "its output would be %sthat of %s, %s%s", how, shown, also,
+		   same ? ", which is the same file: name it once" :
+		   ": give them different names with --name or the recipe's "
+		   "output");
 	ferry__entry_fail(m, e, &why);
+}
+
+/* One output can't be a file and lead to another; a directory may. */
+static void find_nested(struct ferry_migration *m,
+			const struct ferry_map *outputs, struct ferry__entry *e)
+{
+	const char *path = e->item.output, *slash = path;
+	struct ferry__entry *above;
+	uint64_t at;
+
+	while ((slash = strchr(slash + 1, '/'))) {
+		if (!ferry_map_get(outputs, path, (size_t)(slash - path), &at))
+			continue;
+		above = &m->entries[at];
+		if (above->directory || ferry__makes_directory(m, above))
+			continue;
+		refuse(m, e, "below ", above, "which would be a file");
+		if (above->item.state != FERRY_ITEM_FAILED)
+			refuse(m, above, "above ", e, "and a file");
+	}
 }
 
 int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err)
@@ -116,10 +149,13 @@ int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err)
 					   strlen(e->item.output), i);
 			continue;
 		}
-		collide(m, e, &m->entries[first]);
+		refuse(m, e, "", &m->entries[first], "too");
 		if (m->entries[first].item.state != FERRY_ITEM_FAILED)
-			collide(m, &m->entries[first], e);
+			refuse(m, &m->entries[first], "", e, "too");
 	}
+	for (size_t i = 0; i < m->n && !rc; i++)
+		if (writes(&m->entries[i]))
+			find_nested(m, &outputs, &m->entries[i]);
 	ferry_map_release(&outputs);
 	return rc ? ferry_fail_nomem(err, "a migration") : 0;
 }

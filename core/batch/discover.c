@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ struct finder {
 	struct ferry_buffer path;	/* of what is looked at */
 	size_t root;			/* bytes of it that are the root's */
 	struct stat dst;		/* st_ino 0: none */
+	struct ferry_map entered;	/* directories; 0: a source, not yet */
+	uint64_t n_seen;		/* names that are not ferry's own */
 	bool directories;		/* some format is one */
 	unsigned depth;
 	unsigned inside;		/* an item: its depth + 1; 0: none */
@@ -254,22 +257,101 @@ static int add_unreadable(struct finder *f, int e)
 	return add_unseen(f, FERRY_IO, text);
 }
 
+static int add_unlooked(struct finder *f, int e)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "can't be looked at: %s", strerror(e));
+	return add_unseen(f, FERRY_IO, text);
+}
+
+/* What no call that takes a path can reach. */
+static int add_distant(struct finder *f)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "has a path of %zu bytes and %d are the "
+		 "most that can be opened: run ferry from a directory nearer "
+		 "to it", f->path.n, PATH_MAX - 1);
+	return add_unseen(f, FERRY_LIMIT, text);
+}
+
+/* ---- directories that are met again -------------------------------------- */
+
+struct identity {
+	dev_t dev;
+	ino_t ino;
+};
+
+static void identify(const struct stat *st, struct identity *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->dev = st->st_dev;
+	out->ino = st->st_ino;
+}
+
+static bool is_known(const struct finder *f, const struct stat *st,
+		     uint64_t *entered)
+{
+	struct identity id;
+
+	identify(st, &id);
+	return ferry_map_get(&f->entered, &id, sizeof(id), entered);
+}
+
+static int know(struct finder *f, const struct stat *st, bool entered)
+{
+	struct identity *id = ferry_store_alloc(f->m->store, sizeof(*id));
+
+	if (!id)
+		return ferry_fail_nomem(f->err, "a directory");
+	identify(st, id);
+	return ferry_map_put(&f->entered, id, sizeof(*id), entered) ?
+	       ferry_fail_nomem(f->err, "a directory") : 0;
+}
+
+static int know_sources(struct finder *f)
+{
+	const struct ferry_migration_options *o = &f->m->o;
+	struct stat st;
+	int rc = 0;
+
+	for (size_t i = 0; i < o->n_sources && !rc; i++)
+		if (!stat(o->sources[i], &st) && S_ISDIR(st.st_mode))
+			rc = know(f, &st, false);
+	return rc;
+}
+
+static int note_again(struct finder *f)
+{
+	return note(f, FERRY_NOTE, "again", "was looked into already, as a "
+		    "source or in one, and is passed over");
+}
+
 static int walk(struct finder *f, int fd);
 
 static int enter(struct finder *f, int parent, const char *name,
 		 const struct stat *st)
 {
+	uint64_t entered = 0;
+	bool known = is_known(f, st, &entered);
 	int fd, rc;
 
 	if (f->dst.st_ino && st->st_ino == f->dst.st_ino &&
 	    st->st_dev == f->dst.st_dev)
 		return note(f, FERRY_NOTE, "destination",
 			    "is where the outputs go, and is passed over");
+	if (entered)
+		return note_again(f);
 	if (f->depth == DEPTH_MOST)
-		return add_unseen(f, FERRY_LIMIT, "is a directory that lies "
+		return known ? note(f, FERRY_NOTE, "again", "is a source of "
+				    "its own") :
+		       add_unseen(f, FERRY_LIMIT, "is a directory that lies "
 				  "too deep and was not looked into: name it "
 				  "as a source of its own");
-	rc = add_directory(f);
+	rc = know(f, st, true);
+	if (!rc)
+		rc = add_directory(f);
 	if (rc)
 		return rc;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
@@ -284,20 +366,40 @@ static int enter(struct finder *f, int parent, const char *name,
 	return rc;
 }
 
+static const char *kind_of(mode_t mode)
+{
+	return S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" :
+	       "a device";
+}
+
+static int note_special(struct finder *f, mode_t mode)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "is no regular file but %s, and is passed "
+		 "over", kind_of(mode));
+	return note(f, FERRY_NOTE, "no-file", text);
+}
+
 static int take_link(struct finder *f, int dir, const char *name)
 {
 	struct stat st;
 
 	if (fstatat(dir, name, &st, 0))
-		return note(f, FERRY_WARNING, "broken-link", errno == ELOOP ?
-			    "is a symbolic link that leads back to itself" :
-			    "is a symbolic link to nothing");
+		return errno == EACCES ?
+		       add_unseen(f, FERRY_IO, "is a symbolic link to what "
+				  "can't be looked at: Permission denied") :
+		       note(f, FERRY_WARNING, "broken-link", errno == ELOOP ?
+			    "is a symbolic link that leads back to itself, and "
+			    "is passed over" :
+			    "is a symbolic link to nothing, and is passed "
+			    "over");
 	if (S_ISREG(st.st_mode))
 		return add_file(f, (uint64_t)st.st_size);
 	return S_ISDIR(st.st_mode) ?
 	       note(f, FERRY_NOTE, "linked-directory", "is a link to a "
-		    "directory, which is not followed") :
-	       note(f, FERRY_NOTE, "no-file", "is no regular file");
+		    "directory, which is not followed: name that as a source, "
+		    "too, if it is wanted") : note_special(f, st.st_mode);
 }
 
 static int take(struct finder *f, int dir, const char *name)
@@ -308,19 +410,21 @@ static int take(struct finder *f, int dir, const char *name)
 		note_moving(f, f->path.data);
 	if (is_own(name))
 		return 0;
+	f->n_seen++;
+	if (f->path.n >= PATH_MAX)
+		return add_distant(f);
 	if (ferry_is_temporary(name))
 		return note(f, FERRY_NOTE, "leftover", "is what an interrupted "
 			    "conversion left behind; it can be removed");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? 0 :
-		       add_unseen(f, FERRY_IO, strerror(errno));
+		return errno == ENOENT ? 0 : add_unlooked(f, errno);
 	if (S_ISDIR(st.st_mode))
 		return enter(f, dir, name, &st);
 	if (S_ISREG(st.st_mode))
 		return add_file(f, (uint64_t)st.st_size);
 	if (S_ISLNK(st.st_mode))
 		return take_link(f, dir, name);
-	return note(f, FERRY_NOTE, "no-file", "is no regular file");
+	return note_special(f, st.st_mode);
 }
 
 /* Takes the descriptor over. */
@@ -365,8 +469,21 @@ static int fail_source(const char *path, int e, struct ferry_error *err)
 	ferry_escape(shown, sizeof(shown), path, strlen(path));
 	if (e == ENOENT)
 		return ferry_fail(err, FERRY_NOTFOUND, "migrate",
-				  FERRY_NO_OFFSET, "%s: is not there", shown);
+				  FERRY_NO_OFFSET, "%s: is not there: check "
+				  "its name, and that its disk is mounted",
+				  shown);
 	return ferry_fail_errno(err, e, "%s: can't look into it", shown);
+}
+
+static int fail_special(const char *path, mode_t mode, struct ferry_error *err)
+{
+	char shown[256];
+
+	return ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
+			  "%s: is %s: a source is a directory, a file or a "
+			  "manifest", ferry_escape(shown, sizeof(shown), path,
+						   strlen(path)),
+			  kind_of(mode));
 }
 
 static int check_apart(const struct finder *f, const struct stat *st,
@@ -380,12 +497,37 @@ static int check_apart(const struct finder *f, const struct stat *st,
 			  "files where they are", f->path.data);
 }
 
+static int find_below(struct finder *f, const char *source,
+		      const struct stat *st)
+{
+	uint64_t seen = f->n_seen;
+	int fd, rc = know(f, st, true);
+
+	f->root = (size_t)(ferry__base_name(f->path.data) - f->path.data);
+	if (!rc)
+		rc = add_directory(f);
+	if (rc)
+		return rc;
+	if (!f->inside)
+		f->root = f->path.n;
+	fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->depth = 1;
+	rc = fd < 0 ? fail_source(source, errno, f->err) : walk(f, fd);
+	f->depth = 0;
+	f->inside = 0;
+	if (rc || f->n_seen != seen)
+		return rc;
+	return note(f, FERRY_WARNING, "empty", "is empty: nothing is to be "
+		    "done; is its disk mounted?");
+}
+
 static int find_in(struct finder *f, const char *source)
 {
 	struct ferry_error *err = f->err;
+	uint64_t entered = 0;
 	struct stat st;
 	bool moving;
-	int fd, rc;
+	int rc;
 
 	f->path.n = 0;
 	ferry_buffer_add_str(&f->path, source);
@@ -403,22 +545,12 @@ static int find_in(struct finder *f, const char *source)
 		return add_file(f, (uint64_t)st.st_size);
 	}
 	if (!S_ISDIR(st.st_mode))
-		return fail_source(source, EINVAL, err);
+		return fail_special(source, st.st_mode, err);
 	rc = check_apart(f, &st, err);
 	if (rc)
 		return rc;
-	f->root = (size_t)(ferry__base_name(f->path.data) - f->path.data);
-	rc = add_directory(f);
-	if (rc)
-		return rc;
-	if (!f->inside)
-		f->root = f->path.n;
-	fd = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->depth = 1;
-	rc = fd < 0 ? fail_source(source, errno, err) : walk(f, fd);
-	f->depth = 0;
-	f->inside = 0;
-	return rc;
+	return is_known(f, &st, &entered) && entered ? note_again(f) :
+	       find_below(f, source, &st);
 }
 
 static int by_source(const void *a, const void *b)
@@ -499,7 +631,7 @@ static void end_replacements(struct finder *f, bool *again)
 static int find_all(struct finder *f)
 {
 	struct ferry_migration *m = f->m;
-	int rc = 0;
+	int rc = know_sources(f);
 
 	for (size_t i = 0; i < m->o.n_sources && !rc; i++)
 		rc = ferry__is_manifest(m->o.sources[i]) ?
@@ -515,6 +647,7 @@ static int forget(struct finder *f)
 
 	m->n = 0;
 	ferry_map_release(&m->by_source);
+	ferry_map_release(&f->entered);
 	json_array_clear(f->moving);
 	ferry_findings_free(m->findings);
 	m->findings = NULL;
@@ -540,6 +673,7 @@ int ferry__discover(struct ferry_migration *m, struct ferry_error *err)
 		rc = find_all(&f);
 	if (!rc && again)
 		end_replacements(&f, &again);
+	ferry_map_release(&f.entered);
 	ferry_buffer_release(&f.path);
 	json_decref(f.moving);
 	return rc ? rc : sort_entries(m, err);

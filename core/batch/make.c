@@ -36,7 +36,7 @@ static double now(void)
 static int check_room(const struct ferry__worker *w, uint64_t nbytes,
 		      bool *full, struct ferry_error *err)
 {
-	char need[32], left[32];
+	char need[32], left[32], spare[32];
 	struct statvfs fs;
 	uint64_t free_bytes;
 
@@ -47,8 +47,10 @@ static int check_room(const struct ferry__worker *w, uint64_t nbytes,
 		return 0;
 	*full = true;
 	return ferry_fail(err, FERRY_IO, "migrate", FERRY_NO_OFFSET,
-			  "no space left on device: %s are needed and %s are "
-			  "free", ferry_bytes_text(nbytes, need),
+			  "no space left on device: %s are needed, with %s to "
+			  "spare, and %s are free",
+			  ferry_bytes_text(nbytes, need),
+			  ferry_bytes_text(SPARE, spare),
 			  ferry_bytes_text(free_bytes, left));
 }
 

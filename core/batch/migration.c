@@ -81,6 +81,21 @@ static int load_recipe(struct ferry_migration *m,
 	return m->rules ? 0 : ferry_fail_nomem(err, "a migration");
 }
 
+/* What is there under a name where a directory is to be. */
+static int check_directory(const char *path, const char *what,
+			   struct ferry_error *err)
+{
+	char shown[256];
+	struct stat st;
+
+	if (!path || stat(path, &st) || S_ISDIR(st.st_mode))
+		return 0;
+	return ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
+			  "%s: is no directory: %s",
+			  ferry_escape(shown, sizeof(shown), path,
+				       strlen(path)), what);
+}
+
 /* DST, or in place the first source's directory, has the journals. */
 static int choose_ledger(struct ferry_migration *m, struct ferry_error *err)
 {
@@ -100,7 +115,10 @@ static int choose_ledger(struct ferry_migration *m, struct ferry_error *err)
 				    (int)(base - at), at);
 	m->ledger = ferry__keep(m, path.data);
 	ferry_buffer_release(&path);
-	return m->ledger ? 0 : ferry_fail_nomem(err, "a migration");
+	if (!m->ledger)
+		return ferry_fail_nomem(err, "a migration");
+	return check_directory(m->ledger, "the journals are to be in one of "
+			       "that name: move it away", err);
 }
 
 static int fill(struct ferry_migration *m,
@@ -115,6 +133,9 @@ static int fill(struct ferry_migration *m,
 		rc = load_recipe(m, o, err);
 	if (!rc)
 		rc = ferry__discover(m, err);
+	if (!rc)
+		rc = check_directory(m->output, "the outputs are to be in one: "
+				     "name another DST", err);
 	if (!rc)
 		rc = ferry__check_template(m->template, err);
 	for (size_t i = 0; i < m->recipe.n && !rc; i++)
@@ -433,20 +454,18 @@ static bool is_recorded(const struct ferry__entry *e)
 }
 
 /* Where DST will be: the nearest directory above that there is. */
-static int free_bytes(const char *path, uint64_t *out)
+static int find_file_system(const char *path, struct statvfs *fs)
 {
 	struct ferry_buffer at = FERRY_BUFFER_INIT;
-	struct statvfs fs;
 	char *slash;
 	int rc = 0;
 
 	ferry_buffer_add_str(&at, path);
-	while (!at.failed && (rc = statvfs(at.data, &fs)) &&
+	while (!at.failed && (rc = statvfs(at.data, fs)) &&
 	       (slash = strrchr(at.data, '/')) && slash != at.data)
 		*slash = '\0';
-	rc = at.failed ? -1 : rc ? statvfs(*path == '/' ? "/" : ".", &fs) : 0;
+	rc = at.failed ? -1 : rc ? statvfs(*path == '/' ? "/" : ".", fs) : 0;
 	ferry_buffer_release(&at);
-	*out = rc ? UINT64_MAX : (uint64_t)fs.f_bavail * fs.f_frsize;
 	return rc;
 }
 
@@ -458,6 +477,7 @@ static void tell_room(const struct ferry_migration *m,
 	const char *where = m->output ? m->output : m->o.sources[0];
 	char need[32], left[32], text[200];
 	uint64_t sum = 0, room;
+	struct statvfs fs;
 
 	for (size_t i = 0; how->warn && i < m->n; i++) {
 		struct ferry__entry *e = &m->entries[i];
@@ -465,7 +485,13 @@ static void tell_room(const struct ferry_migration *m,
 		if (has_work(m, e) && !is_recorded(e))
 			sum += planned ? e->item.bytes_out : e->item.nbytes;
 	}
-	if (!sum || free_bytes(where, &room) || sum <= room)
+	if (!sum || find_file_system(where, &fs))
+		return;
+	if (fs.f_flag & ST_RDONLY)
+		how->warn(how->ctx, where, "is on a file system that is "
+			  "mounted read-only: nothing can be made there");
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (sum <= room)
 		return;
 	snprintf(text, sizeof(text), planned ?
 		 "%s are needed and %s are free: make room first" :
@@ -535,10 +561,23 @@ int ferry_migration_survey(struct ferry_migration *m,
 
 /* ---- running ------------------------------------------------------------- */
 
+static int make_directory(const char *path, struct ferry_error *err)
+{
+	char shown[256];
+
+	if (!mkdir(path, 0777) || errno == EISDIR)
+		return 0;
+	if (errno == EEXIST)
+		return check_directory(path, "the outputs are to be below it: "
+				       "name another DST", err);
+	return ferry_fail_errno(err, errno, "%s: can't make it",
+				ferry_escape(shown, sizeof(shown), path,
+					     strlen(path)));
+}
+
 static int make_directories(const char *path, struct ferry_error *err)
 {
 	struct ferry_buffer b = FERRY_BUFFER_INIT;
-	char shown[256];
 	int rc = 0;
 
 	ferry_buffer_printf(&b, "%s/", path);
@@ -546,12 +585,7 @@ static int make_directories(const char *path, struct ferry_error *err)
 		return ferry_fail_nomem(err, "a file name");
 	for (char *p = b.data + 1; !rc && (p = strchr(p, '/')); p++) {
 		*p = '\0';
-		if (mkdir(b.data, 0777) && errno != EEXIST && errno != EISDIR)
-			rc = ferry_fail_errno(err, errno, "%s: can't make it",
-					      ferry_escape(shown,
-							   sizeof(shown),
-							   b.data,
-							   strlen(b.data)));
+		rc = make_directory(b.data, err);
 		*p = '/';
 	}
 	ferry_buffer_release(&b);

@@ -3,11 +3,14 @@
 
 #include "core/batch/batch.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <ferry/sys/buffer.h>
 
+#include "core/batch/replacement.h"
+#include "core/io/directory.h"
 #include "core/registry/registry.h"
 
 #define DEFAULT_TEMPLATE "{dir}/{stem}{ending}"
@@ -186,6 +189,71 @@ static void add_base(const struct ferry_migration *m,
 		ferry_buffer_add_str(out, "/");
 }
 
+/* ---- names that can't be ------------------------------------------------- */
+
+/* Those of sidecars, ledgers and temporary files: the next run would take the
+ * output for one. */
+static bool is_reserved(const char *name, size_t n)
+{
+	char copy[NAME_MAX + 1];
+	size_t end = sizeof(FERRY__SIDECAR) - 1;
+
+	if (n > NAME_MAX)
+		return false;
+	memcpy(copy, name, n);
+	copy[n] = '\0';
+	return !strcmp(copy, FERRY__LEDGER) || strstr(copy, FERRY__BACKUP) ||
+	       strstr(copy, FERRY__MOVING) ||
+	       (n >= end && !strcmp(copy + n - end, FERRY__SIDECAR)) ||
+	       ferry_is_temporary(copy);
+}
+
+static int fail_reserved(const char *path, struct ferry_error *err)
+{
+	char shown[256];
+
+	return ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
+			  "output '%s' has a name that ferry gives to its own "
+			  "files: give it another",
+			  ferry_escape(shown, sizeof(shown), path,
+				       strlen(path)));
+}
+
+static int fail_long(const char *what, size_t n, size_t most,
+		     const char *beside, struct ferry_error *err)
+{
+	return ferry_fail(err, FERRY_LIMIT, "migrate", FERRY_NO_OFFSET,
+			  "the %s of its output is too long: %zu bytes, and "
+			  "%zu is the most that leaves room for NAME%s: give "
+			  "it a shorter one with --name or the recipe's output",
+			  what, n, most - strlen(beside), beside);
+}
+
+/* Of what lies below DST, from `at` on; what is replaced in place needs names
+ * for itself and for what it was. */
+static int check_names(const struct ferry__entry *e, const char *path,
+		       size_t at, struct ferry_error *err)
+{
+	const char *beside = strcmp(path, e->item.source) ? FERRY__SIDECAR :
+							    FERRY__BACKUP;
+	size_t n = 0, most;
+
+	for (const char *p = path + at; *p; p += n) {
+		p += strspn(p, "/");
+		n = strcspn(p, "/");
+		most = p[n] ? NAME_MAX : NAME_MAX - strlen(beside);
+		if (is_reserved(p, n))
+			return fail_reserved(path, err);
+		if (n > most)
+			return fail_long("name", n, NAME_MAX,
+					 p[n] ? "" : beside, err);
+	}
+	n = strlen(path);
+	most = PATH_MAX - 1;
+	return n <= most - strlen(beside) ? 0 :
+	       fail_long("path", n, most, beside, err);
+}
+
 int ferry__name_output(struct ferry_migration *m, struct ferry__entry *e,
 		       struct ferry_error *err)
 {
@@ -193,6 +261,7 @@ int ferry__name_output(struct ferry_migration *m, struct ferry__entry *e,
 			       m->template ? m->template : DEFAULT_TEMPLATE;
 	struct ferry_buffer raw = FERRY_BUFFER_INIT, out = FERRY_BUFFER_INIT;
 	char shown[256];
+	size_t base;
 	int rc = 0;
 
 	if (e->wanted)
@@ -202,12 +271,15 @@ int ferry__name_output(struct ferry_migration *m, struct ferry__entry *e,
 	else
 		rc = expand(m, e, template, &raw, err);
 	add_base(m, e, &out);
+	base = out.n;
 	if (!rc && (!raw.data || !add_clean(&out, raw.data)))
 		rc = ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
 				"output '%s' does not lie below the "
 				"destination", ferry_escape(shown,
 				sizeof(shown), raw.data ? raw.data : "",
 				raw.n));
+	if (!rc && !out.failed)
+		rc = check_names(e, out.data, base, err);
 	if (!rc && !out.failed)
 		e->item.output = ferry_store_strndup(m->store, out.data, out.n);
 	if (!rc && !e->item.output)

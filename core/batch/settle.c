@@ -38,6 +38,17 @@ static int fail(struct settling *s, const char *path, const char *what, int e)
 	return ferry_fail_errno(s->err, e, "%s: can't %s it", shown, what);
 }
 
+static int fail_kind(struct settling *s, const char *path, const char *what)
+{
+	char shown[256];
+
+	return ferry_fail(s->err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+			  "%s: %s: move it away, or give the output another "
+			  "name with --name or the recipe's output",
+			  ferry_escape(shown, sizeof(shown), path,
+				       strlen(path)), what);
+}
+
 /* ---- directories --------------------------------------------------------- */
 
 /* Every directory that leads to the path. */
@@ -50,14 +61,19 @@ static int make_way(struct settling *s, char *path)
 	if (!last || last == path)
 		return 0;
 	*last = '\0';
-	there = !stat(path, &st);
+	there = !stat(path, &st) && S_ISDIR(st.st_mode);
 	*last = '/';
 	if (there)
 		return 0;
 	for (char *p = path + 1; (p = strchr(p, '/')); p++) {
 		*p = '\0';
-		if (mkdir(path, 0777) && errno != EEXIST) {
-			int rc = fail(s, path, "make", errno);
+		if (mkdir(path, 0777) &&
+		    (errno != EEXIST || stat(path, &st) ||
+		     !S_ISDIR(st.st_mode))) {
+			int rc = errno == EEXIST ?
+				 fail_kind(s, path, "is no directory, and has "
+					   "to be one for its output") :
+				 fail(s, path, "make", errno);
 
 			*p = '/';
 			return rc;
@@ -261,6 +277,9 @@ static int check_file(struct settling *s, size_t i, const char *path)
 
 	if (lstat(path, &st))
 		return 0;
+	if (S_ISDIR(st.st_mode))
+		return fail_kind(s, path, "is a directory, and its output is "
+				 "to have that name");
 	ours = is_source(e, path);
 	if (ours && ferry__in_place(e))
 		return 0;
@@ -277,11 +296,24 @@ static int check_file(struct settling *s, size_t i, const char *path)
 			  "of it; use --overwrite to replace it", shown);
 }
 
+static int check_sidecar(struct settling *s, struct ferry_buffer *path)
+{
+	struct stat st;
+
+	ferry_buffer_printf(path, "%s" FERRY__SIDECAR,
+			    s->made->entry->item.output);
+	if (path->failed)
+		return ferry_fail_nomem(s->err, "a file name");
+	return !lstat(path->data, &st) && S_ISDIR(st.st_mode) ?
+	       fail_kind(s, path->data, "is a directory, and its sidecar is to "
+			 "have that name") : 0;
+}
+
 /* Nothing is replaced but what an earlier run made, and sources in place. */
 static int check_free(struct settling *s)
 {
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	int rc = 0;
+	int rc = check_sidecar(s, &path);
 
 	for (size_t i = 0; !rc && i < json_array_size(files_of(s->made)); i++)
 		rc = file_path(s, s->dir, "", i, &path) ?
@@ -649,6 +681,15 @@ static void remove_empty(const struct ferry__entry *e, const char *path)
 	ferry_buffer_release(&dir);
 }
 
+static int fail_removal(struct settling *s, const char *path, int e)
+{
+	char shown[256];
+
+	ferry_escape(shown, sizeof(shown), path, strlen(path));
+	return ferry_fail_errno(s->err, e, "%s: its output is made, but it "
+				"can't be removed", shown);
+}
+
 /* Those of the source that did not become files of the output. */
 static int remove_files(struct settling *s)
 {
@@ -660,7 +701,7 @@ static int remove_files(struct settling *s)
 		if (ferry__in_place(e) && is_output(s, path))
 			continue;
 		if (unlink(path) && errno != ENOENT)
-			return fail(s, path, "remove", errno);
+			return fail_removal(s, path, errno);
 		if (e->directory)
 			remove_empty(e, path);
 	}

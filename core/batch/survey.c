@@ -19,15 +19,26 @@ const char *ferry__keep(struct ferry_migration *m, const char *text)
 	return text ? ferry_store_strndup(m->store, text, strlen(text)) : NULL;
 }
 
-const char *ferry__beside_name(const char *text, const char *source)
+/* What follows the name in the text, where that has room for `cap` bytes of it;
+ * NULL: it begins otherwise. */
+static const char *after_name(const char *text, const char *source, size_t cap)
 {
 	char name[512];
-	size_t n = strlen(ferry_escape(name, sizeof(name), source,
-				       strlen(source)));
+	size_t n = strlen(ferry_escape(name, cap, source, strlen(source)));
 
 	if (strncmp(text, name, n) || (text[n] != ':' && text[n] != ' '))
-		return text;
+		return NULL;
 	return text + n + 1 + (text[n] == ':' && text[n + 1] == ' ');
+}
+
+const char *ferry__beside_name(const char *text, const char *source)
+{
+	static const size_t caps[] = { 512, 256, 160 };
+	const char *rest = NULL;
+
+	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]) && !rest; i++)
+		rest = after_name(text, source, caps[i]);
+	return rest ? rest : text;
 }
 
 void ferry__entry_fail(struct ferry_migration *m, struct ferry__entry *e,

@@ -259,7 +259,8 @@ int ferry__diagnose(struct ferry_session *s, const struct ferry_probe *probe,
 	if (!probe->nbytes)
 		return ferry_fail(err, FERRY_MALFORMED, "identify",
 				  FERRY_NO_OFFSET, "%s is empty (0 bytes): the "
-				  "save or the download did not finish", shown);
+				  "save or the download did not finish; take "
+				  "another copy", shown);
 	if (all_zero(probe))
 		return ferry_fail(err, FERRY_MALFORMED, "identify",
 				  FERRY_NO_OFFSET, "%s begins and ends with "

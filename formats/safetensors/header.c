@@ -399,8 +399,8 @@ static int check_order(struct st_tensor *const *order, size_t n,
 		if (t->end > nbytes)
 			return bad_tensor(t, err, "data ends at byte %" PRIu64
 					  ", the file has %" PRIu64 " bytes of "
-					  "data: it looks cut off", t->end,
-					  nbytes);
+					  "data: it looks cut off; copy or "
+					  "download it again", t->end, nbytes);
 		rc = check_size(t, err);
 		if (rc)
 			return rc;
@@ -458,8 +458,8 @@ static int read_length(struct ferry_source *src, uint64_t *out,
 	if (*out > src->nbytes - sizeof(length))
 		return ferry_fail(err, FERRY_MALFORMED, ORIGIN, 0,
 				  "header ends at byte %" PRIu64 ", the file "
-				  "at %" PRIu64 ": it looks cut off", *out + 8,
-				  src->nbytes);
+				  "at %" PRIu64 ": it looks cut off; copy or "
+				  "download it again", *out + 8, src->nbytes);
 	return 0;
 }
 

@@ -1,10 +1,12 @@
 /*
  * A disk that fails, to be preloaded: the FAULT_AT-th write to a regular file,
  * counted over all processes in the file FAULT_COUNT, fails with FAULT_ERRNO;
- * so do those after it when FAULT_STAYS is set.  With FAULT_SYNC, writes go
- * well and directories can't be synced.  With FAULT_KILL, all processes are
- * killed before the FAULT_KILL-th change of a name (a rename, a link, a removal,
- * a directory made).  Without FAULT_COUNT nothing happens.
+ * so do those after it when FAULT_STAYS is set.  With FAULT_NAME, only writes to
+ * files whose path has that in it count.  With FAULT_RUN, a shell runs that
+ * command before the write, which goes well.  With FAULT_SYNC, writes go well
+ * and directories can't be synced.  With FAULT_KILL, all processes are killed
+ * before the FAULT_KILL-th change of a name (a rename, a link, a removal, a
+ * directory made).  Without FAULT_COUNT nothing happens.
  */
 #include "config.h"
 
@@ -13,7 +15,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,15 +62,45 @@ static unsigned long setting(const char *name)
 	return text ? strtoul(text, NULL, 10) : 0;
 }
 
+static int is_meant(int fd)
+{
+	const char *name = getenv("FAULT_NAME");
+	char link[40], path[4096];
+	ssize_t n;
+
+	if (!name)
+		return 1;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return strstr(path, name) != NULL;
+}
+
+/* The command's own writes are none of those that count. */
+static int intervenes(void)
+{
+	const char *command = getenv("FAULT_RUN");
+
+	if (!command)
+		return 0;
+	unsetenv("LD_PRELOAD");
+	if (system(command))
+		abort();
+	return 1;
+}
+
 static int fails(int fd)
 {
 	unsigned long at = setting("FAULT_AT"), n;
 	struct stat st;
 
-	if (fd <= 2 || !board() || fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (fd <= 2 || !board() || fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+	    !is_meant(fd))
 		return 0;
 	n = atomic_fetch_add(&board()->writes, 1) + 1;
 	if (!at || n < at || (n > at && !getenv("FAULT_STAYS")))
+		return 0;
+	if (intervenes())
 		return 0;
 	errno = (int)setting("FAULT_ERRNO");
 	return 1;

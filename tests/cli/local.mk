@@ -20,6 +20,7 @@ CLI_TESTS += \
 	tests/cli/migrate.sh \
 	tests/cli/migrate_faults.sh \
 	tests/cli/migrate_sets.sh \
+	tests/cli/migrate_strange.sh \
 	tests/cli/page.sh \
 	tests/cli/raw.sh \
 	tests/cli/recipes.sh \

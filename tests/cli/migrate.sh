@@ -137,7 +137,7 @@ run migrate twice twiced --to-format torch --name '{what}'
 status 2
 err 'no field {what}'
 
-# ---- old, broken, strange ----------------------------------------------------
+# ---- old, broken, strange: migrate_strange.sh has what is told of each --------
 mkdir odd
 pair odd/whole.safetensors
 : >odd/empty.safetensors
@@ -155,18 +155,7 @@ ln -s whole.safetensors odd/link.safetensors
 mkfifo odd/pipe.pt
 run migrate odd odder --to-format torch
 status 5
-err '4 done'
-err '3 failed'
-err 'odd/empty.safetensors: is empty (0 bytes)'
-err 'failed: odd/cut.safetensors: '
-err 'failed: odd/page.pt: '
-err 'warning: odd/loop is a symbolic link that leads back to itself'
-err 'warning: odd/dangling is a symbolic link to nothing'
-err 'note: odd/self is a link to a directory, which is not followed'
-err 'note: odd/pipe.pt is no regular file'
-err 'odd/.one.safetensors.1.2.ferry-tmp is what an interrupted conversion'
-present "odder/two
-lines.pt" "odder/$(printf 'not\377utf8').pt"
+err '4 done, 1 skipped, 3 failed'
 run migrate odd odder --to-format torch
 err '4 kept'
 run migrate --status odder
@@ -174,38 +163,6 @@ status 5
 out 'failed: odd/page.pt: '
 run verify odder --ledger
 status 0
-
-# What can't be looked into is a failure: nobody knows what is in it.
-unprivileged()
-{
-	last=$*
-	if [ "$(id -u)" -ne 0 ]; then
-		"$FERRY" "$@" >"$out" 2>"$err"
-	else
-		setpriv --reuid=65534 --regid=65534 --clear-groups \
-			"$FERRY" "$@" >"$out" 2>"$err"
-	fi
-	got=$?
-}
-mkdir -p closed/shut closed/open
-chmod 777 closed "$scratch"
-pair closed/shut/a.safetensors
-pair closed/open/b.safetensors
-pair closed/secret.safetensors
-chmod 0 closed/shut closed/secret.safetensors
-unprivileged migrate --version
-if [ "$got" -eq 0 ]; then
-	unprivileged migrate closed opened --to-format torch
-	status 5
-	err "failed: closed/shut: is a directory that can't be looked into: Permission denied"
-	err "failed: closed/secret.safetensors: can't open: Permission denied"
-	err '1 done, 2 failed'
-	mkdir readonly
-	unprivileged migrate closed/open readonly/sub --to-format torch
-	status 1
-	err "readonly/sub: can't make it: Permission denied"
-fi
-chmod 755 closed/shut
 
 # Configurations and logs are skipped or copied, whatever they look like; a
 # broken one is no broken checkpoint.
@@ -234,9 +191,6 @@ done
 run migrate --in-place others --upgrade
 status 0
 absent others/config.json.ferry-backup others/log.txt.ferry-backup
-run migrate nowhere new --to-format torch
-status 1
-err 'nowhere: is not there'
 
 # A pickle that a class of somebody's made is data like any.
 if [ -e "$torch" ] && [ -d "$torch" ]; then
@@ -258,8 +212,6 @@ run migrate lossy lost --to-format npz --copy-others
 status 0
 cmp -s lossy/a.json lost/a.json || fail 'a.json was not copied'
 present lost/a.json.ferry.json
-
-# A file that changes under the run is not taken: see migrate_faults.sh.
 
 # ---- in place ------------------------------------------------------------------
 tree here
