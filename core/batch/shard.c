@@ -15,14 +15,21 @@ struct seeking {
 	struct ferry_error *err;
 };
 
+static const char *text_of(const struct seeking *s, const char *name)
+{
+	const char *text = s->get ? s->get(s->ctx, name) : getenv(name);
+
+	return text && *text ? text : NULL;
+}
+
 /* 1: set, and a number; 0: not set. */
 static int number(const struct seeking *s, const char *name, uint32_t *out)
 {
-	const char *text = s->get ? s->get(s->ctx, name) : getenv(name);
+	const char *text = text_of(s, name);
 	char shown[64];
 	uint64_t n = 0;
 
-	if (!text || !*text)
+	if (!text)
 		return 0;
 	for (const char *p = text; *p; p++) {
 		if (*p < '0' || *p > '9' || n > MOST)
@@ -38,15 +45,15 @@ static int number(const struct seeking *s, const char *name, uint32_t *out)
 	return 1;
 }
 
-/* Both of a pair: 1; neither: 0. */
+/* Both of a pair: 1; no index: 0. */
 static int pair(const struct seeking *s, const char *index, const char *count,
 		struct ferry_shard *out)
 {
 	int a = number(s, index, &out->index);
-	int b = a < 0 ? a : number(s, count, &out->count);
+	int b = a <= 0 ? a : number(s, count, &out->count);
 
 	if (a <= 0 || b < 0)
-		return a < 0 ? a : b < 0 ? b : 0;
+		return a <= 0 ? a : b;
 	if (b && out->index < out->count)
 		return 1;
 	return ferry_fail(s->err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
@@ -58,35 +65,37 @@ static int pair(const struct seeking *s, const char *index, const char *count,
 /* An array whose tasks are not exactly 0 to COUNT - 1 leaves work undone. */
 static int check_array(const struct seeking *s, const struct ferry_shard *a)
 {
-	uint32_t least, most, step = 1;
+	uint32_t least = 1, most = 0, step = 1;
 	int rc = number(s, "SLURM_ARRAY_TASK_MIN", &least);
 
-	if (rc > 0)
+	if (rc >= 0)
 		rc = number(s, "SLURM_ARRAY_TASK_MAX", &most);
-	if (rc > 0 && number(s, "SLURM_ARRAY_TASK_STEP", &step) < 0)
-		return FERRY_MISUSE;
+	if (rc >= 0)
+		rc = number(s, "SLURM_ARRAY_TASK_STEP", &step);
 	if (rc < 0)
 		return rc;
-	if (rc && !least && step == 1 && most + 1 == a->count)
+	if (!least && step == 1 && most + 1 == a->count && a->index <= most)
 		return 0;
 	return ferry_fail(s->err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
-			  "the array's tasks are not 0 to %u, so that some "
-			  "shards would never be worked on: give --shard "
-			  "\"$SLURM_ARRAY_TASK_ID/N\" with the N of the whole "
-			  "array", a->count - 1);
+			  "this is task %u of an array of %u that are not 0 to "
+			  "%u, so that some shards would never be worked on: "
+			  "give --shard \"$SLURM_ARRAY_TASK_ID/N\" with the N "
+			  "of the whole array", a->index, a->count,
+			  a->count - 1);
 }
 
 static int from_array(const struct seeking *s, struct ferry_shard *out)
 {
-	uint32_t id;
-	int rc = number(s, "SLURM_ARRAY_TASK_ID", &id);
+	int rc = number(s, "SLURM_ARRAY_TASK_ID", &out->index);
+	int n = rc <= 0 ? 0 : number(s, "SLURM_ARRAY_TASK_COUNT", &out->count);
 
-	if (rc <= 0)
-		return rc;
-	rc = number(s, "SLURM_ARRAY_TASK_COUNT", &out->count);
-	if (rc < 0)
-		return rc;
-	out->index = id;
+	if (rc <= 0 || n < 0)
+		return rc <= 0 ? rc : n;
+	if (!n || !out->count)
+		return ferry_fail(s->err, FERRY_MISUSE, "shard",
+				  FERRY_NO_OFFSET, "SLURM_ARRAY_TASK_ID is set "
+				  "but SLURM_ARRAY_TASK_COUNT does not tell of "
+				  "how many: give --shard I/N");
 	rc = check_array(s, out);
 	return rc ? rc : 1;
 }
@@ -94,15 +103,18 @@ static int from_array(const struct seeking *s, struct ferry_shard *out)
 /* A batch script sees a rank, too, and is none: only a step has one. */
 static int from_step(const struct seeking *s, struct ferry_shard *out)
 {
-	uint32_t step, tasks;
-	int rc = number(s, "SLURM_STEP_ID", &step);
+	uint32_t tasks = 1;
+	int rc;
 
-	if (rc > 0)
-		return pair(s, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", out);
-	if (rc < 0)
-		return rc;
+	if (text_of(s, "SLURM_STEP_ID")) {
+		rc = pair(s, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", out);
+		return rc ? rc :
+		       ferry_fail(s->err, FERRY_MISUSE, "shard",
+				  FERRY_NO_OFFSET, "SLURM_STEP_ID is set but "
+				  "SLURM_PROCID is not: give --shard I/N");
+	}
 	rc = number(s, "SLURM_NTASKS", &tasks);
-	if (rc <= 0 || tasks == 1)
+	if (rc < 0 || tasks == 1)
 		return rc < 0 ? rc : 0;
 	return ferry_fail(s->err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
 			  "this is the batch script of %u tasks and not one of "
@@ -110,53 +122,124 @@ static int from_step(const struct seeking *s, struct ferry_shard *out)
 			  tasks);
 }
 
-static int from_slurm(const struct seeking *s, struct ferry_shard *out)
-{
-	struct ferry_shard array = { 0, 1 }, step = { 0, 1 };
-	int a = from_array(s, &array), b;
-
-	if (a < 0)
-		return a;
-	b = from_step(s, &step);
-	if (b < 0)
-		return b;
-	if ((uint64_t)array.count * step.count > MOST)
-		return ferry_fail(s->err, FERRY_LIMIT, "shard",
-				  FERRY_NO_OFFSET, "%u array tasks of %u steps "
-				  "are too many shards", array.count,
-				  step.count);
-	out->index = array.index * step.count + step.index;
-	out->count = array.count * step.count;
-	return a || b;
-}
-
 static int from_index(const struct seeking *s, uint32_t count,
 		      struct ferry_shard *out)
 {
 	int rc = number(s, "JOB_COMPLETION_INDEX", &out->index);
+	int n = rc <= 0 ? 0 : number(s, "FERRY_SHARDS", &out->count);
 
-	if (rc <= 0)
-		return rc;
-	out->count = count;
-	if (!count)
-		rc = number(s, "FERRY_SHARDS", &out->count);
-	if (rc < 0)
-		return rc;
-	if (rc && out->index < out->count)
+	if (rc <= 0 || n < 0)
+		return rc <= 0 ? rc : n;
+	if (n && count && out->count != count)
+		return ferry_fail(s->err, FERRY_MISUSE, "shard",
+				  FERRY_NO_OFFSET, "FERRY_SHARDS says %u and "
+				  "--shards says %u", out->count, count);
+	if (!n)
+		out->count = count;
+	if (out->index < out->count)
 		return 1;
 	return ferry_fail(s->err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
-			  out->count ? "JOB_COMPLETION_INDEX %u is not below "
-			  "the count of shards, %u" : "JOB_COMPLETION_INDEX is "
-			  "%u but nothing tells of how many: give --shards N "
-			  "or set FERRY_SHARDS", out->index, out->count);
+			  out->count ? "JOB_COMPLETION_INDEX is %u, which is "
+			  "not below the count of shards, %u" :
+			  "JOB_COMPLETION_INDEX is %u but nothing tells of how "
+			  "many: give --shards N or set FERRY_SHARDS",
+			  out->index, out->count);
 }
 
-/* PMI tells of a step alone; an array multiplies it. */
-static bool agrees(const struct ferry_shard *slurm,
-		   const struct ferry_shard *pmi)
+/* ---- what they say together ---------------------------------------------- */
+
+/* What each engine says; a count of 0: nothing. */
+struct said {
+	struct ferry_shard array, step, mpi, pmi, pod;
+	bool ranked;		/* PMIx: a rank, and no count */
+	uint32_t rank;
+};
+
+static int ask(const struct seeking *s, uint32_t count, struct said *out)
 {
-	return !(slurm->count % pmi->count) &&
-	       slurm->index % pmi->count == pmi->index;
+	int rc = pair(s, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
+		      &out->mpi);
+
+	if (rc >= 0)
+		rc = from_array(s, &out->array);
+	/* Within a step of Slurm, ranks of Open MPI are children of one task,
+	 * whose number they all see: theirs is the finer. */
+	if (rc >= 0 && !out->mpi.count)
+		rc = from_step(s, &out->step);
+	if (rc >= 0)
+		rc = pair(s, "PMI_RANK", "PMI_SIZE", &out->pmi);
+	if (rc >= 0)
+		rc = number(s, "PMIX_RANK", &out->rank);
+	out->ranked = rc > 0;
+	if (rc >= 0)
+		rc = from_index(s, count, &out->pod);
+	return rc < 0 ? rc : 0;
+}
+
+static int disagree(const struct seeking *s, const char *who,
+		    const struct ferry_shard *a, const struct ferry_shard *pmi)
+{
+	if (!a->count || !pmi->count ||
+	    (a->index == pmi->index && a->count == pmi->count))
+		return 0;
+	return ferry_fail(s->err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
+			  "%s says %u of %u and PMI says %u of %u: give --shard "
+			  "I/N", who, a->index, a->count, pmi->index,
+			  pmi->count);
+}
+
+/* PMIx tells a rank alone. */
+static int check_rank(const struct seeking *s, const struct said *t)
+{
+	const struct ferry_shard *a = t->mpi.count ? &t->mpi :
+				      t->step.count ? &t->step : &t->pmi;
+
+	if (!t->ranked || (a->count && a->index == t->rank))
+		return 0;
+	return ferry_fail(s->err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
+			  a->count ? "PMIX_RANK is %u and another variable "
+			  "says %u of %u: give --shard I/N" : "PMIX_RANK is %u "
+			  "but nothing tells of how many: give --shard I/N",
+			  t->rank, a->index, a->count);
+}
+
+static int check_agreement(const struct seeking *s, const struct said *t)
+{
+	bool ranks = t->mpi.count || (t->pmi.count && !t->step.count);
+	int rc;
+
+	if (t->pod.count && (ranks || t->array.count || t->step.count))
+		return ferry_fail(s->err, FERRY_MISUSE, "shard",
+				  FERRY_NO_OFFSET, "JOB_COMPLETION_INDEX is "
+				  "set beside the variables of another engine: "
+				  "give --shard I/N");
+	if (ranks && t->array.count)
+		return ferry_fail(s->err, FERRY_MISUSE, "shard",
+				  FERRY_NO_OFFSET, "%s within an array of "
+				  "Slurm: give --shard I/N with both in it",
+				  t->mpi.count ? "Open MPI" : "PMI");
+	rc = disagree(s, "Open MPI", &t->mpi, &t->pmi);
+	if (!rc)
+		rc = disagree(s, "Slurm", &t->step, &t->pmi);
+	return rc ? rc : check_rank(s, t);
+}
+
+/* Tasks of the array times those of each one's step. */
+static int multiply(const struct seeking *s, const struct said *t,
+		    struct ferry_shard *out)
+{
+	struct ferry_shard a = t->array.count ? t->array :
+			       (struct ferry_shard){ 0, 1 };
+	struct ferry_shard b = t->step.count ? t->step :
+			       (struct ferry_shard){ 0, 1 };
+
+	if ((uint64_t)a.count * b.count > MOST)
+		return ferry_fail(s->err, FERRY_LIMIT, "shard",
+				  FERRY_NO_OFFSET, "%u array tasks of %u steps "
+				  "are too many shards", a.count, b.count);
+	out->index = a.index * b.count + b.index;
+	out->count = a.count * b.count;
+	return 0;
 }
 
 static int check_count(const struct seeking *s, uint32_t count,
@@ -174,38 +257,22 @@ int ferry_shard_from_environment(struct ferry_shard *out, uint32_t count,
 						    const char *name),
 				 void *ctx, struct ferry_error *err)
 {
-	struct seeking s = { get, ctx, err };
-	struct ferry_shard mpi = { 0, 0 }, slurm = { 0, 0 }, pmi = { 0, 0 };
-	struct ferry_shard pod = { 0, 0 };
-	int a, b, c, d;
+	const struct seeking s = { get, ctx, err };
+	struct said t = { .ranked = false };
+	int rc = ask(&s, count, &t);
 
-	/* Within a step of Slurm, ranks of Open MPI are children of one task,
-	 * whose number they all see: theirs is the finer. */
-	a = pair(&s, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", &mpi);
-	b = a < 0 ? a : a ? from_array(&s, &slurm) : from_slurm(&s, &slurm);
-	c = b < 0 ? b : pair(&s, "PMI_RANK", "PMI_SIZE", &pmi);
-	d = c < 0 ? c : from_index(&s, count, &pod);
-	if (d < 0)
-		return d;
-	if (d && (a || b || c))
-		return ferry_fail(err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
-				  "JOB_COMPLETION_INDEX is set beside the "
-				  "variables of another engine: give --shard "
-				  "I/N");
-	if (a && b)
-		return ferry_fail(err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
-				  "Open MPI within an array of Slurm: give "
-				  "--shard I/N with both in it");
-	if (b && c && !agrees(&slurm, &pmi))
-		return ferry_fail(err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
-				  "Slurm says %u of %u and PMI says %u of %u: "
-				  "give --shard I/N", slurm.index,
-				  slurm.count, pmi.index, pmi.count);
-	if (!a && !b && !c && !d)
-		return ferry_fail(err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
-				  "nothing in the environment tells of a shard "
-				  "(Slurm, Open MPI, PMI, Kubernetes): give "
-				  "--shard I/N");
-	*out = a ? mpi : b ? slurm : c ? pmi : pod;
-	return check_count(&s, count, out);
+	if (!rc)
+		rc = check_agreement(&s, &t);
+	if (rc)
+		return rc;
+	if (t.array.count || t.step.count)
+		rc = multiply(&s, &t, out);
+	else if (t.mpi.count || t.pmi.count || t.pod.count)
+		*out = t.mpi.count ? t.mpi : t.pmi.count ? t.pmi : t.pod;
+	else
+		rc = ferry_fail(err, FERRY_MISUSE, "shard", FERRY_NO_OFFSET,
+				"nothing in the environment tells of a shard "
+				"(Slurm, Open MPI, PMI, Kubernetes): give "
+				"--shard I/N");
+	return rc ? rc : check_count(&s, count, out);
 }

@@ -398,20 +398,54 @@ run migrate list.jsonl listed --to-format torch
 status 0
 present listed/x/y.pt
 
-# Slurm's and others' variables; unit tests have the rest.
-unset SLURM_ARRAY_TASK_ID SLURM_PROCID SLURM_STEP_ID SLURM_NTASKS \
-	OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_SIZE JOB_COMPLETION_INDEX PMI_RANK
-run migrate work.jsonl --shard auto
-status 2
-err 'nothing in the environment tells of a shard'
-JOB_COMPLETION_INDEX=1
-export JOB_COMPLETION_INDEX
-run migrate work.jsonl --shard auto
-status 2
-err 'give --shards N'
-run migrate work.jsonl --shard auto --shards 2
+# What the environment says; unit tests have every engine and what refuses it.
+unset SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_MIN \
+	SLURM_ARRAY_TASK_MAX SLURM_ARRAY_TASK_STEP SLURM_PROCID SLURM_STEP_ID \
+	SLURM_STEP_NUM_TASKS SLURM_NTASKS OMPI_COMM_WORLD_RANK \
+	OMPI_COMM_WORLD_SIZE PMI_RANK PMI_SIZE PMIX_RANK JOB_COMPLETION_INDEX \
+	FERRY_SHARDS
+
+# auto_refused TEXT VARIABLE=VALUE... [-- ARG...]
+auto_refused()
+{
+	text=$1
+	shift
+	last="migrate work.jsonl --shard auto, with $*"
+	(
+		while [ $# -gt 0 ] && [ "$1" != -- ]; do
+			export "$1"
+			shift
+		done
+		[ $# -eq 0 ] || shift
+		exec "$FERRY" migrate work.jsonl --shard auto "$@"
+	) >"$out" 2>"$err"
+	got=$?
+	status 2
+	[ "$(head -n 1 "$err")" = "$text" ] || fail "stderr does not begin: $text"
+}
+
+auto='ferry migrate: --shard=auto:'
+auto_refused "$auto nothing in the environment tells of a shard (Slurm, Open MPI, PMI, Kubernetes): give --shard I/N"
+auto_refused "$auto JOB_COMPLETION_INDEX is 1 but nothing tells of how many: give --shards N or set FERRY_SHARDS" \
+	JOB_COMPLETION_INDEX=1
+auto_refused "$auto this is the batch script of 6 tasks and not one of them: start it with srun, or give --shard I/N" \
+	SLURM_PROCID=0 SLURM_NTASKS=6
+# The first two of an array that was larger pass for an array of two, but not
+# for the manifest's.
+run migrate old parts4 --to-format torch --plan-only -o four.jsonl --shards 4
 status 0
-unset JOB_COMPLETION_INDEX
+SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=1 \
+SLURM_ARRAY_TASK_STEP=1 SLURM_ARRAY_TASK_COUNT=2 \
+	"$FERRY" migrate four.jsonl --shard auto >"$out" 2>"$err"
+got=$?
+status 2
+err 'it was frozen for 4 shards, not 2'
+absent parts4
+JOB_COMPLETION_INDEX=1 "$FERRY" migrate work.jsonl --shard auto --shards 2 \
+	>"$out" 2>"$err"
+got=$?
+status 0
+err '1 kept'
 
 # ---- the ledger ----------------------------------------------------------------
 run verify parts --ledger

@@ -193,11 +193,12 @@ FERRY_API int ferry_migration_run(struct ferry_migration *m,
 				  struct ferry_error *err);
 
 /*
- * The shard that the environment names, for --shard auto: Open MPI's rank, else
- * Slurm's array task and step, else Kubernetes' completion index (whose count
- * the environment does not tell: `count`, else 0, or FERRY_SHARDS).  MISUSE
- * when none is set, when two disagree, or when the indices there are not 0 to
- * count - 1.  `get` looks a variable up (NULL: getenv).
+ * The shard that the environment names, for --shard auto: Open MPI's rank,
+ * Slurm's array task times its step, PMI's rank, or Kubernetes' completion
+ * index, whose count the environment does not tell: `count` or FERRY_SHARDS; of
+ * the others, `count` is what there are to be, where not 0.  MISUSE when none is
+ * set, when two disagree, or when the indices there are not 0 to count - 1.
+ * `get` looks a variable up (NULL: getenv); one that is empty is not set.
  */
 FERRY_API int ferry_shard_from_environment(struct ferry_shard *out,
 					   uint32_t count,
