@@ -4,6 +4,7 @@
  *	discover.c   sources to entries
  *	beside.c     files that a rule names beside each source
  *	survey.c     an entry read by index: what it is, where it goes
+ *	sets.c       shards that no whole was made of
  *	collisions.c entries that get into each other's way
  *	make.c       an entry's outputs made aside
  *	contents.c   what is in them, for the record
@@ -41,6 +42,7 @@ struct ferry__entry {
 	bool tensors;		/* its format holds some */
 	bool shards;		/* its format may be several files */
 	bool elsewhere;		/* of another shard */
+	bool rest;		/* of a source that was removed */
 };
 
 struct ferry_migration {
@@ -107,6 +109,16 @@ int ferry__plan_entry(struct ferry_migration *m, const struct ferry__entry *e,
 void ferry__tell_losses(const struct ferry_migration *m,
 			struct ferry__entry *e, const struct ferry_plan *p,
 			struct ferry_buffer *refused);
+
+/* ---- migration.c, sets.c ------------------------------------------------- */
+
+#define FERRY__BELONGS "belongs to another item"
+
+void ferry__make_member(struct ferry_migration *m, struct ferry__entry *e,
+			const char *reason);
+/* Shards that are no item's: what is left of a source that was removed is one
+ * item, with the output it has; of a set that is not whole, all fail. */
+int ferry__check_sets(struct ferry_migration *m, struct ferry_error *err);
 
 /* ---- collisions.c -------------------------------------------------------- */
 
@@ -180,6 +192,9 @@ void ferry__work_sweep(const char *ledger);
 /* Identity of the files an entry is made of, as the sidecar has it. */
 int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 			   uint64_t *nbytes, struct ferry_error *err);
+/* Of those that are there. */
+int ferry__identify_rest(const struct ferry__entry *e, json_t **out,
+			 uint64_t *nbytes, struct ferry_error *err);
 /* A file of an output is there, as its row of a sidecar has it. */
 bool ferry__is_as_told(const char *dir, const json_t *file);
 /* With every byte of it. */

@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 
 #include <ferry/sys/alloc.h>
+#include <ferry/sys/buffer.h>
+
+#include "core/batch/record.h"
 
 static bool writes(const struct ferry__entry *e)
 {
@@ -130,6 +133,62 @@ static void find_nested(struct ferry_migration *m,
 	}
 }
 
+/* In place, of two the one that is there already may be what an earlier run
+ * made of the other. */
+static bool is_made_of(const struct ferry__entry *e,
+		       const struct ferry__entry *from)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	json_t *sidecar = NULL, *source, *name;
+	bool is = false;
+
+	if (!ferry__in_place(e) || ferry__in_place(from))
+		return false;
+	name = ferry__record_name(from->path);
+	ferry_buffer_printf(&path, "%s" FERRY__SIDECAR, e->item.output);
+	if (!path.failed && !ferry__record_read(&sidecar, path.data,
+						FERRY__SIDECAR_MOST, NULL)) {
+		source = json_object_get(sidecar, "source");
+		is = from->rest || json_equal(name, json_object_get(
+					json_array_get(source, 0), "path"));
+	}
+	json_decref(sidecar);
+	json_decref(name);
+	ferry_buffer_release(&path);
+	return is;
+}
+
+static void skip_made(struct ferry_migration *m, struct ferry__entry *e,
+		      const struct ferry__entry *from)
+{
+	char shown[300], text[400];
+
+	ferry_escape(shown, sizeof(shown), from->item.source,
+		     strlen(from->item.source));
+	snprintf(text, sizeof(text), "is what was made of %s", shown);
+	ferry__make_member(m, e, text);
+}
+
+static int settle_pair(struct ferry_migration *m, struct ferry_map *outputs,
+		       size_t first, size_t second)
+{
+	struct ferry__entry *a = &m->entries[first], *b = &m->entries[second];
+
+	if (is_made_of(b, a)) {
+		skip_made(m, b, a);
+		return 0;
+	}
+	if (is_made_of(a, b)) {
+		skip_made(m, a, b);
+		return ferry_map_put(outputs, b->item.output,
+				     strlen(b->item.output), second);
+	}
+	refuse(m, b, "", a, "too");
+	if (a->item.state != FERRY_ITEM_FAILED)
+		refuse(m, a, "", b, "too");
+	return 0;
+}
+
 int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err)
 {
 	struct ferry_map outputs = FERRY_MAP_INIT;
@@ -149,9 +208,7 @@ int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err)
 					   strlen(e->item.output), i);
 			continue;
 		}
-		refuse(m, e, "", &m->entries[first], "too");
-		if (m->entries[first].item.state != FERRY_ITEM_FAILED)
-			refuse(m, &m->entries[first], "", e, "too");
+		rc = settle_pair(m, &outputs, first, i);
 	}
 	for (size_t i = 0; i < m->n && !rc; i++)
 		if (writes(&m->entries[i]))

@@ -80,28 +80,49 @@ static int identify_beside(void *ctx, const char *path)
 			     path, i->list, &nbytes, i->err);
 }
 
-int ferry__identify_source(const struct ferry__entry *e, json_t **out,
-			   uint64_t *nbytes, struct ferry_error *err)
+static bool is_wanted(const char *path, bool rest)
+{
+	struct stat st;
+
+	return !rest || !lstat(path, &st);
+}
+
+static int identify(const struct ferry__entry *e, bool rest, json_t **out,
+		    uint64_t *nbytes, struct ferry_error *err)
 {
 	size_t root = strlen(e->item.source) - strlen(e->path);
 	json_t *list = json_array();
 	struct identifying beside = { root, list, err };
-	int rc;
+	int rc = list ? 0 : ferry_fail_nomem(err, "a record");
 
 	*nbytes = 0;
-	rc = !list ? ferry_fail_nomem(err, "a record") : e->directory ? 0 :
-	     identify_file(e->item.source, e->path, list, nbytes, err);
+	if (!rc && !e->directory && is_wanted(e->item.source, rest))
+		rc = identify_file(e->item.source, e->path, list, nbytes, err);
 	for (size_t i = 0; i < e->n_members && !rc; i++)
-		rc = identify_file(e->members[i], strlen(e->members[i]) > root ?
-				   e->members[i] + root : e->members[i], list,
-				   nbytes, err);
-	if (!rc && e->rule && e->action == FERRY__CONVERT)
+		if (is_wanted(e->members[i], rest))
+			rc = identify_file(e->members[i],
+					   strlen(e->members[i]) > root ?
+					   e->members[i] + root :
+					   e->members[i], list, nbytes, err);
+	if (!rc && !rest && e->rule && e->action == FERRY__CONVERT)
 		rc = ferry__each_beside(e, identify_beside, &beside, err);
 	if (rc)
 		json_decref(list);
 	else
 		*out = list;
 	return rc;
+}
+
+int ferry__identify_source(const struct ferry__entry *e, json_t **out,
+			   uint64_t *nbytes, struct ferry_error *err)
+{
+	return identify(e, e->rest, out, nbytes, err);
+}
+
+int ferry__identify_rest(const struct ferry__entry *e, json_t **out,
+			 uint64_t *nbytes, struct ferry_error *err)
+{
+	return identify(e, true, out, nbytes, err);
 }
 
 /* ---- sidecars ------------------------------------------------------------ */

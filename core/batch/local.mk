@@ -23,6 +23,7 @@ core_libferry_la_SOURCES += \
 	core/batch/record.h \
 	core/batch/replacement.c \
 	core/batch/replacement.h \
+	core/batch/sets.c \
 	core/batch/settle.c \
 	core/batch/shard.c \
 	core/batch/span.c \

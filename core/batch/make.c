@@ -286,12 +286,38 @@ static int make(struct ferry__worker *w, struct ferry__made *made,
 		return 0;
 	}
 	rc = check_whole(made, source, err);
+	if (!rc && e->rest)
+		rc = ferry_fail(err, FERRY_NOTFOUND, "migrate",
+				FERRY_NO_OFFSET, "is not whole any more");
 	if (!rc)
 		rc = make_aside(w, made, err);
 	if (!rc)
 		rc = e->action == FERRY__COPY ? copy(w, made, base, err) :
 		     convert(w, made, base, err);
 	return rc ? rc : check_unchanged(e, source, err);
+}
+
+/* A frozen manifest tells of sources that an earlier run removed, or began to;
+ * its own error stands for all others that are not there. */
+static int keep_removed(struct ferry__worker *w, struct ferry__made *made)
+{
+	struct ferry__entry *e = made->entry;
+	const struct ferry_error why = made->err;
+	json_t *source = NULL;
+	bool rest = e->rest;
+	int rc;
+
+	ferry_error_clear(&made->err);
+	e->rest = true;
+	rc = ferry__identify_rest(e, &source, &e->item.nbytes, &made->err);
+	if (!rc && e->action == FERRY__CONVERT)
+		rc = make(w, made, source, &made->err);
+	json_decref(source);
+	e->rest = rest;
+	if (!rc && e->item.state == FERRY_ITEM_KEPT)
+		return 0;
+	made->err = why;
+	return why.code;
 }
 
 /* A frozen manifest tells of the files as they were before. */
@@ -322,7 +348,9 @@ void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 	if (!rc)
 		rc = ferry__identify_source(e, &source, &e->item.nbytes,
 					    &out->err);
-	if (!rc)
+	if (rc == FERRY_NOTFOUND)
+		rc = keep_removed(w, out);
+	else if (!rc)
 		rc = make(w, out, source, &out->err);
 	json_decref(source);
 	if (rc)

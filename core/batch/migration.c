@@ -296,9 +296,7 @@ static void take_survey(void *ctx, struct ferry__entry *e,
 	e->item.n_files = !e->directory + (uint32_t)e->n_members;
 }
 
-#define BELONGS "belongs to another item"
-
-static void make_member(struct ferry_migration *m, struct ferry__entry *e,
+void ferry__make_member(struct ferry_migration *m, struct ferry__entry *e,
 			const char *reason)
 {
 	e->item.state = FERRY_ITEM_MEMBER;
@@ -322,7 +320,7 @@ static void absorb_below(struct ferry_migration *m, const struct ferry__entry *e
 			break;
 		if (other->item.source[n] == '/' && other->tensors &&
 		    other->item.state != FERRY_ITEM_FAILED)
-			make_member(m, other, BELONGS);
+			ferry__make_member(m, other, FERRY__BELONGS);
 	}
 }
 
@@ -342,7 +340,7 @@ static void absorb(struct ferry_migration *m, struct ferry__entry *e)
 			continue;
 		member = &m->entries[at];
 		if (member != e && !member->n_members)
-			make_member(m, member, BELONGS);
+			ferry__make_member(m, member, FERRY__BELONGS);
 	}
 }
 
@@ -386,8 +384,8 @@ static void absorb_rank(struct ferry_migration *m, struct ferry__entry *e)
 	if (type && type->type->ranks && whole->action == FERRY__CONVERT &&
 	    (job->weights || job->n_select ||
 	     strcmp(job->to, e->item.type)))
-		make_member(m, e, "is another rank's part of an item that has "
-			    "the weights of all");
+		ferry__make_member(m, e, "is another rank's part of an item "
+				   "that has the weights of all");
 }
 
 static int survey_unmatched(struct ferry_migration *m,
@@ -428,6 +426,8 @@ static int match_all(struct ferry_migration *m,
 		absorb(m, &m->entries[i]);
 		absorb_rank(m, &m->entries[i]);
 	}
+	if (!rc && !m->manifest)
+		rc = ferry__check_sets(m, err);
 	return rc ? rc : ferry__find_collisions(m, err);
 }
 

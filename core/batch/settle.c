@@ -419,8 +419,10 @@ static int write_sidecar(struct settling *s, const char *aside)
  * it is told of before it takes the name. */
 static int announce(struct settling *s)
 {
-	json_t *names = s->w->m->o.remove_source ? NULL : json_array();
-	int rc = s->w->m->o.remove_source ? 0 : keep_backups(s, names);
+	bool keep = !s->w->m->o.remove_source &&
+		    ferry__in_place(s->made->entry);
+	json_t *names = keep ? json_array() : NULL;
+	int rc = keep ? keep_backups(s, names) : 0;
 
 	if (!rc && names)
 		json_object_set(s->made->sidecar, "backup", names);
@@ -646,7 +648,7 @@ static int move(struct settling *s)
 
 	if (!rc && is_set(s->made))
 		return replace(s);
-	if (!rc && ferry__in_place(s->made->entry))
+	if (!rc && !s->w->m->output)
 		rc = announce(s);
 	return rc ? rc : move_all(s);
 }
@@ -690,14 +692,19 @@ static int fail_removal(struct settling *s, const char *path, int e)
 				"can't be removed", shown);
 }
 
-/* Those of the source that did not become files of the output. */
+/* Those of the source that did not become files of the output; the one that
+ * names the others last, so that what is left is never taken for a whole. */
 static int remove_files(struct settling *s)
 {
 	const struct ferry__entry *e = s->made->entry;
+	size_t i = 0;
 	const char *path;
 	int rc = sync_outputs(s);
 
-	for (size_t i = 0; !rc && (path = source_at(e, i)); i++) {
+	while (source_at(e, i))
+		i++;
+	while (!rc && i--) {
+		path = source_at(e, i);
 		if (ferry__in_place(e) && is_output(s, path))
 			continue;
 		if (unlink(path) && errno != ENOENT)
@@ -843,7 +850,8 @@ static void sync_directories(struct settling *s, size_t n)
  * run is killed would pass for another source. */
 static int remove_kept(struct settling *s)
 {
-	bool told = json_is_true(json_object_get(s->made->sidecar,
+	bool told = json_object_del(s->made->sidecar, "moving") &&
+		    json_is_true(json_object_get(s->made->sidecar,
 						 "source_removed"));
 	int rc;
 

@@ -317,14 +317,22 @@ if [ "$total" -ge 100 ]; then
 		from=.t/${what%% *}
 		killed_at "$from" 'in place' --in-place set ${what#* }
 	done
+	killed_at .t/sets removed set there $again --remove-source
+	killed_at .t/sets 'removed in place' --in-place set --to-format torch \
+		--verify --remove-source
+	killed_at .t/run 'one removed in place' --in-place set \
+		--to-format torch --verify --remove-source
+	rm -rf there there0
 	# What is half replaced is nothing to make something of: not elsewhere,
 	# nor in a run that writes nothing.
 	rm -rf set elsewhere
 	cp -rp .t/sets set
 	n=0
-	while [ ! -e set/m.safetensors.index.json.ferry-moving ] ||
-	      [ set/m-00001-of-00002.safetensors -ef \
-		set/m-00001-of-00002.safetensors.ferry-backup ]; do
+	while [ $n -lt 100 ]; do
+		[ ! -e set/m.safetensors.index.json.ferry-moving ] ||
+			[ set/m-00001-of-00002.safetensors -ef \
+			  set/m-00001-of-00002.safetensors.ferry-backup ] ||
+			break
 		n=$((n + 1))
 		rm -rf set
 		cp -rp .t/sets set

@@ -197,6 +197,105 @@ diff -r -x .ferry .t/single.1 .t/single.2 >.t/diff 2>&1 ||
 run verify single --ledger
 status 0
 
+# ---- sets that are not whole -----------------------------------------------
+# of_three: a set of three shards with its index.
+safetensors three.safetensors '{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[4],"data_offsets":[16,32]},"c":{"dtype":"F32","shape":[4],"data_offsets":[32,48]}}' 48
+of_three()
+{
+	rm -rf three new
+	mkdir three
+	run convert three.safetensors three/m.safetensors --shard-size 20B
+	status 0
+}
+nothing_made()
+{
+	[ -z "$(find new -name '*.pt' 2>.t/find)" ] || fail 'a part was made'
+}
+of_three
+rm three/m-00002-of-00003.safetensors three/m.safetensors.index.json
+run migrate three new --to-format torch
+status 5
+err "a set of 3 files, of which 'm-00002-of-00003.safetensors' is missing"
+err '2 failed'
+nothing_made
+run migrate three new --to-format torch --dry-run
+status 5
+rm three/m-00003-of-00003.safetensors
+run migrate three new --to-format torch
+err "'m-00002-of-00003.safetensors' and others are missing"
+# With its index the set is one failure, and its shards are the index's.
+of_three
+rm three/m-00002-of-00003.safetensors
+run migrate three new --to-format torch
+status 5
+err 'm-00002-of-00003.safetensors is named in it but missing'
+err '2 member, 1 failed'
+nothing_made
+# All shards without an index are files like any.
+of_three
+rm three/m.safetensors.index.json
+run migrate three new --to-format torch
+status 0
+err '3 done'
+
+# What is left of a set that was removed is never made an output of, under
+# whatever name; a run that removes ends it.
+of_three
+cp -rp three .t/three
+run migrate three new --to-format torch --verify --remove-source
+status 0
+absent three/m-00001-of-00003.safetensors three/m.safetensors.index.json
+cp -r new .t/new
+for left in 'm-00001-of-00003.safetensors m.safetensors.index.json' \
+	'm-00003-of-00003.safetensors' 'm.safetensors.index.json' \
+	'm-00001-of-00003.safetensors m-00002-of-00003.safetensors m-00003-of-00003.safetensors'
+do
+	for file in $left; do
+		cp -p .t/three/$file three/
+	done
+	run migrate three new --to-format torch --cast float16
+	status 5
+	err 'is what a run that removes sources left of it'
+	run migrate three new --to-format torch --name '{dir}/x-{stem}.pt'
+	[ "$(ls new/*.pt)" = new/m.pt ] || fail "made of a part: $(ls new)"
+	run migrate three new --to-format torch
+	status 0
+	present three/${left%% *}
+	run migrate three new --to-format torch --verify --remove-source
+	status 0
+	err '1 kept'
+	absent three/m*
+	diff -r -x .ferry .t/new new >.t/diff 2>&1 || fail "$(cat .t/diff)"
+done
+# Frozen work whose sources are removed is done.
+of_three
+run migrate three new --to-format torch --plan-only -o three.jsonl
+status 0
+for n in 1 2; do
+	run migrate three.jsonl --verify --remove-source
+	status 0
+done
+err '1 kept'
+cp -p .t/three/m-00002-of-00003.safetensors three/
+rm -rf new three.jsonl
+of_three
+run migrate three new --to-format torch --plan-only -o three.jsonl
+rm three/m-00002-of-00003.safetensors
+run migrate three.jsonl --verify --remove-source
+status 5
+err 'm-00002-of-00003.safetensors'
+nothing_made
+
+# In place under another name: what was made is no item beside its source.
+rm -rf named
+mkdir named
+cp whole.safetensors named/m.safetensors
+run migrate --in-place named --to-format torch
+status 0
+run migrate --in-place named --to-format torch
+status 0
+err '1 kept, 1 member'
+
 # A set that is made of fewer files now leaves none of before.
 rm -rf shards
 mkdir shards
