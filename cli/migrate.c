@@ -75,8 +75,11 @@ static const struct cli_option options[] = {
 	{ SHARD, "shard", 0, "I/N",
 	  "work through part I (from 0) of a frozen manifest; auto: the part "
 	  "that Slurm, Open MPI or Kubernetes tell" },
-	{ FAIL_FAST, "fail-fast", 0, NULL, "stop at the first failure" },
-	{ MAX_FAILURES, "max-failures", 0, "N", "stop after N failures" },
+	{ FAIL_FAST, "fail-fast", 0, NULL,
+	  "begin no other item after the first failure" },
+	{ MAX_FAILURES, "max-failures", 0, "N",
+	  "begin no other item after N failures, those found while looking "
+	  "among them; items at hand are finished, and may fail, too" },
 	{ STATUS, "status", 0, NULL,
 	  "print what the journals below the operand, a DST, tell" },
 	{ REPORT, "report", 0, "FILE.html",

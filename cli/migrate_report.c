@@ -373,7 +373,7 @@ int cli_ledger_verify(struct cli *c, const char *dst)
 		json = json_object();
 		cli_json_set(json, "outputs", cli_json_uint(p.n));
 		cli_json_set(json, "nbytes", cli_json_uint(p.nbytes));
-		cli_json_set(json, "ok", json_boolean(!p.n_wrong));
+		cli_json_set(json, "ok", json_boolean(p.n && !p.n_wrong));
 		cli_json_set(json, "violations", p.wrong);
 		cli_json_print(json);
 	} else if (!c->quiet) {
@@ -382,7 +382,8 @@ int cli_ledger_verify(struct cli *c, const char *dst)
 		if (p.n_wrong)
 			printf(": %s wrong\n", cli_count(a, p.n_wrong));
 		else
-			puts(p.n ? ": ok" : ": no sidecar tells of any");
+			puts(p.n ? ": ok" : ": no sidecar tells of any: is it "
+			     "a directory that ferry migrate wrote?");
 	}
-	return p.n_wrong ? CLI_UNVERIFIED : CLI_DONE;
+	return p.n && !p.n_wrong ? CLI_DONE : CLI_UNVERIFIED;
 }

@@ -43,6 +43,7 @@ struct ferry__entry {
 	bool shards;		/* its format may be several files */
 	bool elsewhere;		/* of another shard */
 	bool rest;		/* of a source that was removed */
+	bool early;		/* a link to the source of another */
 };
 
 struct ferry_migration {

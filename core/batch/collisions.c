@@ -38,8 +38,8 @@ static bool identify(const char *path, bool follow, struct identity *out)
 	return follow || !S_ISLNK(st.st_mode);
 }
 
-/* Made of what the link leads to, it would be made of the source or of what
- * took its place, as it comes; left alone, it leads to the latter. */
+/* In place it would be made of the source or of what took its place, as it
+ * comes; left alone, it leads to the latter. */
 static void skip_link(struct ferry_migration *m, struct ferry__entry *e,
 		      const struct ferry__entry *to)
 {
@@ -59,7 +59,9 @@ static bool is_touched(const struct ferry__entry *e)
 	return e->item.state == FERRY_ITEM_MEMBER || writes(e);
 }
 
-static int skip_links(struct ferry_migration *m, struct ferry_error *err)
+/* What links lead to may be gone by their turn: in place they are skipped,
+ * else made before all others. */
+static int settle_links(struct ferry_migration *m, struct ferry_error *err)
 {
 	struct identity *ids = ferry_alloc_zero(m->n + 1, sizeof(*ids)), link;
 	struct ferry_map files = FERRY_MAP_INIT;
@@ -76,8 +78,11 @@ static int skip_links(struct ferry_migration *m, struct ferry_error *err)
 		if (writes(e) && !e->directory &&
 		    !identify(e->item.source, false, &link) &&
 		    identify(e->item.source, true, &link) &&
-		    ferry_map_get(&files, &link, sizeof(link), &to))
-			skip_link(m, e, &m->entries[to]);
+		    ferry_map_get(&files, &link, sizeof(link), &to)) {
+			e->early = m->output != NULL;
+			if (!e->early)
+				skip_link(m, e, &m->entries[to]);
+		}
 	}
 	ferry_map_release(&files);
 	ferry_alloc_free(ids);
@@ -110,6 +115,18 @@ static void refuse(struct ferry_migration *m, struct ferry__entry *e,
 		   same ? ", which is the same file: name it once" :
 		   ": give them different names with --name or the recipe's "
 		   "output");
+	ferry__entry_fail(m, e, &why);
+}
+
+/* A source that lies in DST. */
+static void refuse_own(struct ferry_migration *m, struct ferry__entry *e)
+{
+	struct ferry_error why = FERRY_ERROR_INIT;
+
+	ferry_fail(&why, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+		   "its output would be itself: --in-place replaces files "
+		   "where they are and keeps backups, or give it another name "
+		   "with --name or the recipe's output");
 	ferry__entry_fail(m, e, &why);
 }
 
@@ -194,7 +211,7 @@ int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err)
 	struct ferry_map outputs = FERRY_MAP_INIT;
 	struct ferry__entry *e;
 	uint64_t first;
-	int rc = m->output ? 0 : skip_links(m, err);
+	int rc = m->output && !m->o.remove_source ? 0 : settle_links(m, err);
 
 	if (rc)
 		return rc;
@@ -202,6 +219,10 @@ int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err)
 		e = &m->entries[i];
 		if (!writes(e))
 			continue;
+		if (m->output && ferry__in_place(e)) {
+			refuse_own(m, e);
+			continue;
+		}
 		if (!ferry_map_get(&outputs, e->item.output,
 				   strlen(e->item.output), &first)) {
 			rc = ferry_map_put(&outputs, e->item.output,

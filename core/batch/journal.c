@@ -85,6 +85,16 @@ static uint64_t count_settled(const struct ferry_migration *m)
 	return n;
 }
 
+static json_t *roots_of(const struct ferry_migration *m)
+{
+	json_t *roots = json_array();
+
+	for (size_t i = 0; i < m->o.n_sources; i++)
+		json_array_append_new(roots,
+				      ferry__record_name(m->o.sources[i]));
+	return roots;
+}
+
 static void begin(struct ferry__journal *j, const struct ferry_migration *m,
 		  const struct ferry_migration_run *how, uint64_t n_items,
 		  uint64_t nbytes)
@@ -105,6 +115,7 @@ static void begin(struct ferry__journal *j, const struct ferry_migration *m,
 		 m->o.shard.count);
 	json_object_set_new(line, "shard",
 			    ferry__record_name(m->o.shard.count ? text : NULL));
+	json_object_set_new(line, "roots", roots_of(m));
 	put(j, line);
 }
 

@@ -226,6 +226,8 @@ static int by_size(const void *a, const void *b, void *ctx)
 	const struct ferry__entry *x = sorted_entries(a, ctx);
 	const struct ferry__entry *y = sorted_entries(b, ctx);
 
+	if (x->early != y->early)
+		return x->early ? -1 : 1;
 	if (x->item.nbytes != y->item.nbytes)
 		return x->item.nbytes < y->item.nbytes ? 1 : -1;
 	return x < y ? -1 : x > y;
@@ -604,6 +606,28 @@ static void note_item(void *ctx, struct ferry__entry *e, const json_t *record)
 	ferry__journal_item(n->journal, e);
 }
 
+/* Links whose targets the others remove come first in the order, and are done
+ * before any other begins. */
+static int run_order(struct ferry__pool *pool, struct ferry_error *err)
+{
+	const size_t *order = pool->order;
+	size_t n = pool->n, early = 0;
+	int rc = 0;
+
+	while (early < n && pool->m->entries[order[early]].early)
+		early++;
+	pool->n = early;
+	if (early)
+		rc = ferry__pool_run(pool, err);
+	pool->order += early;
+	pool->n = n - early;
+	if (!rc)
+		rc = ferry__pool_run(pool, err);
+	pool->order = order;
+	pool->n = n;
+	return rc;
+}
+
 static int run_pool(struct ferry_migration *m,
 		    const struct ferry_migration_run *how,
 		    struct ferry__pool *pool, struct ferry_error *err)
@@ -618,7 +642,7 @@ static int run_pool(struct ferry_migration *m,
 	pool->settled = note_item;
 	pool->ctx = &n;
 	count_settled(m, how, pool, n.journal);
-	rc = ferry__pool_run(pool, &why);
+	rc = run_order(pool, &why);
 	for (size_t i = 0; i < pool->n; i++)
 		pool->totals.n[FERRY_ITEM_PENDING] +=
 			has_work(m, &m->entries[pool->order[i]]);

@@ -320,6 +320,7 @@ static void blame(struct crew *c, struct worker *w, int status)
 		}
 		e = &c->p->m->entries[w->order.entries[i]];
 		ferry__entry_fail(c->p->m, e, &why);
+		atomic_fetch_add(&c->board->n_failed, 1);
 		settle(c, w->order.entries[i], NULL);
 	}
 }
@@ -438,14 +439,13 @@ static int conclude(const struct crew *c)
 	if (p->full.code)
 		return ferry_fail(c->err, p->full.code, p->full.origin,
 				  FERRY_NO_OFFSET, "%s", p->full.text);
-	if (p->how->max_failures && p->n_failed >= p->how->max_failures &&
-	    left(c))
+	if (p->how->max_failures && p->n_failed >= p->how->max_failures && n)
 		return ferry_fail(c->err, FERRY_LIMIT, "migrate",
 				  FERRY_NO_OFFSET, "stopped after %llu "
 				  "failure%s with %zu item%s left",
 				  (unsigned long long)p->n_failed,
-				  p->n_failed == 1 ? "" : "s", left(c),
-				  left(c) == 1 ? "" : "s");
+				  p->n_failed == 1 ? "" : "s", n,
+				  n == 1 ? "" : "s");
 	return 0;
 }
 
@@ -465,6 +465,8 @@ int ferry__pool_run(struct ferry__pool *p, struct ferry_error *err)
 	c.again = ferry_alloc_zero(p->n, sizeof(*c.again));
 	if (c.board == MAP_FAILED || !c.workers || !c.again)
 		rc = ferry_fail_nomem(err, "workers");
+	if (!rc)
+		atomic_store(&c.board->n_failed, p->n_failed);
 	if (!rc)
 		rc = work(&c);
 	if (c.board != MAP_FAILED && c.workers)

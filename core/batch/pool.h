@@ -25,6 +25,7 @@ struct ferry__answer {
 /* What all processes see. */
 struct ferry__board {
 	atomic_bool cancel;
+	_Atomic uint64_t n_failed;	/* as they fail, before it is told */
 	_Atomic uint64_t at[];	/* by worker: its entry + 1, or 0 */
 };
 

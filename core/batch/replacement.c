@@ -239,13 +239,18 @@ static const char *sidecar_path(const struct ending *e, const json_t *row)
 static int write_sidecar(const struct ending *e)
 {
 	const char *path = sidecar_path(e, e->r->plan);
-	size_t n = strlen(e->r->path);
-	char *aside = ferry_store_alloc(e->store, n + 3);
+	size_t n = strlen(e->dir) + sizeof(FERRY__MOVING) + 24;
+	char *aside = ferry_store_alloc(e->store, n);
+	struct stat st;
 	int rc;
 
 	if (!path || !aside)
 		return ferry_fail_nomem(e->err, "a file name");
-	snprintf(aside, n + 3, "%s.d", e->r->path);
+	if (fstat(e->r->lock, &st))
+		return fail(e->err, e->r->path, "look at", errno);
+	/* One's own, and that of whoever ends it after a kill. */
+	snprintf(aside, n, "%s" FERRY__MOVING ".%ju", e->dir,
+		 (uintmax_t)st.st_ino);
 	if (mkdir(aside, 0777) && errno != EEXIST)
 		return fail(e->err, aside, "make", errno);
 	rc = ferry__record_write(json_object_get(e->r->plan, "sidecar"), aside,

@@ -27,6 +27,8 @@ struct reading {
 	bool begun, ended, sharded;
 	double time;			/* it began */
 	uint64_t expected, told;	/* items of the attempt */
+	json_t *roots;			/* of the attempt */
+	json_t *whole_runs;		/* [time, root] of each that ended */
 	json_t *left;			/* of the shards since `whole` */
 	double whole;			/* the last attempt at everything */
 	long pid;
@@ -102,6 +104,8 @@ static void take_begin(struct reading *r, const json_t *line, double time)
 	r->told = 0;
 	r->time = time;
 	r->sharded = shard != NULL;
+	json_decref(r->roots);
+	r->roots = json_incref(json_object_get(line, "roots"));
 	snprintf(r->shard, sizeof(r->shard), "%s", shard ? shard : "");
 }
 
@@ -141,6 +145,46 @@ static uint64_t sum_left(const struct reading *r)
 	       (uint64_t)json_integer_value(json_array_get(whole, 1));
 }
 
+/* It looked at all there is below its roots. */
+static void take_end(struct reading *r, const json_t *line)
+{
+	json_t *root;
+	size_t i;
+
+	r->ended = true;
+	if (r->sharded || json_is_string(json_object_get(line, "stopped")))
+		return;
+	json_array_foreach(r->roots, i, root)
+		json_array_append_new(r->whole_runs,
+				      json_pack("[fO]", r->time, root));
+}
+
+static bool is_below(struct reading *r, const char *path, const json_t *name)
+{
+	const char *root = ferry__record_text(r->store, name);
+	size_t n = root ? strlen(root) : 0;
+
+	while (n > 1 && root[n - 1] == '/')
+		n--;
+	return n && !strncmp(path, root, n) &&
+	       (!path[n] || path[n] == '/' || root[n - 1] == '/');
+}
+
+/* It failed, and a later attempt that looked where it lies did not find it. */
+static bool is_gone(struct reading *r, const struct ferry_journal_entry *e)
+{
+	const json_t *run;
+	size_t i;
+
+	if (!e->state || strcmp(e->state, "failed"))
+		return false;
+	json_array_foreach(r->whole_runs, i, run)
+		if (json_number_value(json_array_get(run, 0)) > e->time &&
+		    is_below(r, e->source, json_array_get(run, 1)))
+			return true;
+	return false;
+}
+
 static int take_line(struct reading *r, const json_t *line)
 {
 	const char *event = ferry__record_get(line, "event");
@@ -161,7 +205,7 @@ static int take_line(struct reading *r, const json_t *line)
 		take_begin(r, line, time);
 	}
 	if (!strcmp(event, "end"))
-		r->ended = true;
+		take_end(r, line);
 	if (strcmp(event, "item"))
 		return 0;
 	r->told++;
@@ -281,13 +325,17 @@ int ferry_journal_read(const char *dst, struct ferry_journal_summary *out,
 	if (rc)
 		return rc;
 	r.left = json_object();
-	rc = r.left ? read_all(&r, dst) : ferry_fail_nomem(err, "a journal");
+	r.whole_runs = json_array();
+	rc = r.left && r.whole_runs ? read_all(&r, dst) : ferry_fail_nomem(err, "a journal");
 	out->n_left = sum_left(&r);
 	if (!rc && r.n)
 		qsort(r.entries, r.n, sizeof(*r.entries), by_source);
 	for (size_t i = 0; i < r.n && !rc && each; i++)
-		each(ctx, &r.entries[i]);
+		if (!is_gone(&r, &r.entries[i]))
+			each(ctx, &r.entries[i]);
 	json_decref(r.left);
+	json_decref(r.roots);
+	json_decref(r.whole_runs);
 	ferry_map_release(&r.by_source);
 	ferry_alloc_free(r.entries);
 	ferry_store_unref(r.store);

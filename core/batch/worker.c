@@ -91,19 +91,47 @@ static void survey(struct hand *h, const struct ferry__order *o)
 	}
 }
 
+/* So many failed, here and elsewhere, that none is begun any more. */
+static bool is_enough(const struct hand *h)
+{
+	uint64_t most = h->p->how->max_failures;
+
+	return most && atomic_load(&h->board->n_failed) >= most;
+}
+
+static void make(struct hand *h, uint64_t entry, struct ferry__made *out)
+{
+	struct ferry__entry *e = &h->p->m->entries[entry];
+
+	atomic_store(&h->board->at[h->index], entry + 1);
+	if (is_enough(h)) {
+		*out = (struct ferry__made){ .entry = e,
+					     .err = FERRY_ERROR_INIT };
+		ferry_fail(&out->err, FERRY_CANCELLED, "migrate",
+			   FERRY_NO_OFFSET, "was not begun");
+		return;
+	}
+	ferry__make(&h->worker, e, out);
+	if (out->err.code && out->err.code != FERRY_CANCELLED)
+		atomic_fetch_add(&h->board->n_failed, 1);
+}
+
 static void run(struct hand *h, const struct ferry__order *o)
 {
 	struct ferry__made made[FERRY__TASK_MOST];
-	bool full[FERRY__TASK_MOST];
+	bool full[FERRY__TASK_MOST], failed[FERRY__TASK_MOST];
 
 	for (uint32_t i = 0; i < o->n; i++) {
-		atomic_store(&h->board->at[h->index], o->entries[i] + 1);
 		h->worker.slot = i;
-		ferry__make(&h->worker, &h->p->m->entries[o->entries[i]],
-			    &made[i]);
+		make(h, o->entries[i], &made[i]);
 		full[i] = made[i].full;
+		failed[i] = made[i].err.code != 0;
 	}
 	ferry__settle(&h->worker, made, o->n);
+	for (uint32_t i = 0; i < o->n; i++)
+		if (!failed[i] && h->p->m->entries[o->entries[i]].item.state ==
+				  FERRY_ITEM_FAILED)
+			atomic_fetch_add(&h->board->n_failed, 1);
 	for (uint32_t i = 0; i < o->n; i++)
 		answer(h, o->entries[i], NULL, full[i], i + 1 == o->n);
 }

@@ -18,6 +18,7 @@ CLI_TESTS += \
 	tests/cli/linnaeus.sh \
 	tests/cli/losses.sh \
 	tests/cli/migrate.sh \
+	tests/cli/migrate_again.sh \
 	tests/cli/migrate_faults.sh \
 	tests/cli/migrate_sets.sh \
 	tests/cli/migrate_strange.sh \
