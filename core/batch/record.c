@@ -154,6 +154,92 @@ int ferry__record_read(json_t **out, const char *path, size_t most,
 	return rc;
 }
 
+/* ---- writing ------------------------------------------------------------- */
+
+static int add_text(const char *data, size_t n, void *ctx)
+{
+	struct ferry_buffer *out = ctx;
+
+	ferry_buffer_add(out, data, n);
+	return out->failed ? -1 : 0;
+}
+
+static void add_value(struct ferry_buffer *out, const json_t *value)
+{
+	if (json_dump_callback(value, add_text, out,
+			       JSON_COMPACT | JSON_ENCODE_ANY))
+		out->failed = true;
+}
+
+static void add_key(struct ferry_buffer *out, const char *key)
+{
+	json_t *name = json_string(key);
+
+	add_value(out, name);
+	ferry_buffer_add_str(out, ": ");
+	json_decref(name);
+}
+
+static void begin_row(struct ferry_buffer *out, bool *first)
+{
+	ferry_buffer_add_str(out, *first ? "\n  " : ",\n  ");
+	*first = false;
+}
+
+/* A row each for the rows of a table, the files and tensors of an output. */
+static void add_part(struct ferry_buffer *out, const json_t *part)
+{
+	bool list = json_is_array(part), first = true;
+	const char *key;
+	json_t *row;
+	size_t i;
+
+	if (!json_is_object(part) && !list) {
+		add_value(out, part);
+		return;
+	}
+	ferry_buffer_add_str(out, list ? "[" : "{");
+	json_array_foreach(part, i, row) {
+		begin_row(out, &first);
+		add_value(out, row);
+	}
+	json_object_foreach((json_t *)part, key, row) {
+		begin_row(out, &first);
+		add_key(out, key);
+		add_value(out, row);
+	}
+	ferry_buffer_add_str(out, first ? "" : "\n ");
+	ferry_buffer_add_str(out, list ? "]" : "}");
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* By their keys: a record that was read and changed is as one that was made. */
+static void add_record(struct ferry_buffer *out, json_t *record)
+{
+	size_t n = json_object_size(record), at = 0;
+	const char **keys = ferry_alloc_zero(n + 1, sizeof(*keys)), *key;
+	json_t *part;
+
+	if (!keys) {
+		out->failed = true;
+		return;
+	}
+	json_object_foreach(record, key, part)
+		keys[at++] = key;
+	qsort(keys, n, sizeof(*keys), by_text);
+	for (at = 0; at < n; at++) {
+		ferry_buffer_add_str(out, at ? ",\n " : "{\n ");
+		add_key(out, keys[at]);
+		add_part(out, json_object_get(record, keys[at]));
+	}
+	ferry_buffer_add_str(out, "\n}\n");
+	ferry_alloc_free(keys);
+}
+
 static int write_all(int fd, const char *data, size_t n)
 {
 	while (n) {
@@ -169,7 +255,7 @@ static int write_all(int fd, const char *data, size_t n)
 	return 0;
 }
 
-static int write_aside(const char *temp, const char *path, const char *data,
+static int write_aside(const char *temp, const char *path, const struct ferry_buffer *text,
 		       bool sync)
 {
 	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -177,9 +263,7 @@ static int write_aside(const char *temp, const char *path, const char *data,
 
 	if (fd < 0)
 		return errno;
-	e = write_all(fd, data, strlen(data));
-	if (!e)
-		e = write_all(fd, "\n", 1);
+	e = write_all(fd, text->data, text->n);
 	if (!e && sync && fdatasync(fd))
 		e = errno;
 	if (close(fd) && !e)
@@ -191,18 +275,18 @@ static int write_aside(const char *temp, const char *path, const char *data,
 	return e;
 }
 
-int ferry__record_write(const json_t *record, const char *aside,
-			const char *path, size_t dump, bool sync,
-			struct ferry_error *err)
+int ferry__record_write(json_t *record, const char *aside, const char *path,
+			bool sync, struct ferry_error *err)
 {
 	struct ferry_buffer temp = FERRY_BUFFER_INIT;
-	char *text = json_dumps(record, dump);
+	struct ferry_buffer text = FERRY_BUFFER_INIT;
 	int e = ENOMEM;
 
+	add_record(&text, record);
 	ferry_buffer_printf(&temp, "%s/record", aside);
-	if (text && !temp.failed)
-		e = write_aside(temp.data, path, text, sync);
+	if (!text.failed && !temp.failed)
+		e = write_aside(temp.data, path, &text, sync);
 	ferry_buffer_release(&temp);
-	free(text);
+	ferry_buffer_release(&text);
 	return e ? fail(path, e, "write", err) : 0;
 }

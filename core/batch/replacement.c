@@ -254,8 +254,7 @@ static int write_sidecar(const struct ending *e)
 	if (mkdir(aside, 0777) && errno != EEXIST)
 		return fail(e->err, aside, "make", errno);
 	rc = ferry__record_write(json_object_get(e->r->plan, "sidecar"), aside,
-				 path, JSON_SORT_KEYS | JSON_INDENT(1),
-				 e->r->sync, e->err);
+				 path, e->r->sync, e->err);
 	rmdir(aside);
 	return rc;
 }

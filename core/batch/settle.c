@@ -408,7 +408,6 @@ static int write_sidecar(struct settling *s, const char *aside)
 			    s->made->entry->item.output);
 	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
 	     ferry__record_write(s->made->sidecar, aside, path.data,
-				 JSON_SORT_KEYS | JSON_INDENT(1),
 				 s->w->m->o.remove_source &&
 				 !s->w->how->no_sync, s->err);
 	ferry_buffer_release(&path);
