@@ -62,20 +62,38 @@ void ferry_buffer_add_str(struct ferry_buffer *b, const char *s)
 	ferry_buffer_add(b, s, strlen(s));
 }
 
+void ferry_buffer_add_uint(struct ferry_buffer *b, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	ferry_buffer_add(b, digits + at, sizeof(digits) - at);
+}
+
 void ferry_buffer_printf(struct ferry_buffer *b, const char *fmt, ...)
 {
 	va_list args, again;
+	size_t room;
 	int n;
 
+	if (!reserve(b, 0))
+		return;
+	room = b->cap - b->n;
 	va_start(args, fmt);
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, args);
-	if (n < 0 || !reserve(b, (size_t)n)) {
-		b->failed = true;
-	} else {
+	n = vsnprintf(b->data + b->n, room, fmt, args);
+	if (n >= 0 && (size_t)n >= room && reserve(b, (size_t)n))
 		vsnprintf(b->data + b->n, (size_t)n + 1, fmt, again);
+	if (n < 0)
+		b->failed = true;
+	if (b->failed)
+		b->data[b->n] = '\0';
+	else
 		b->n += (size_t)n;
-	}
 	va_end(again);
 	va_end(args);
 }

@@ -97,14 +97,18 @@ static void release(struct contents *c)
 
 /* ---- telling ------------------------------------------------------------- */
 
-static json_t *shape_of(const struct ferry_tensor *t)
+/* "float32 [2,3] xxh128:..." */
+static void describe(const struct ferry_tensor *t, const char *digest,
+		     struct ferry_buffer *out)
 {
-	json_t *shape = json_array();
-
-	for (unsigned i = 0; i < t->ndim; i++)
-		json_array_append_new(shape,
-				      json_integer((json_int_t)t->shape[i]));
-	return shape;
+	ferry_buffer_add_str(out, ferry_dtype_name(t->dtype));
+	ferry_buffer_add_str(out, " [");
+	for (unsigned i = 0; i < t->ndim; i++) {
+		ferry_buffer_add_str(out, i ? "," : "");
+		ferry_buffer_add_uint(out, t->shape[i]);
+	}
+	ferry_buffer_add_str(out, "] ");
+	ferry_buffer_add_str(out, digest);
 }
 
 /* Names that are not UTF-8 are told escaped. */
@@ -113,6 +117,7 @@ static int tell_tensor(struct contents *c, struct ferry__span *span,
 {
 	const struct ferry_place *place = &c->places.items[span->at];
 	const struct ferry_tensor *t = place->value->u.tensor;
+	struct ferry_buffer text = FERRY_BUFFER_INIT;
 	char name[1100];
 	json_t *row;
 	int rc = 0;
@@ -122,8 +127,9 @@ static int tell_tensor(struct contents *c, struct ferry__span *span,
 					  span->digest, c->err);
 	if (rc)
 		return rc;
-	row = json_pack("{ss so ss}", "dtype", ferry_dtype_name(t->dtype),
-			"shape", shape_of(t), "digest", span->digest);
+	describe(t, span->digest, &text);
+	row = text.failed ? NULL : json_stringn_nocheck(text.data, text.n);
+	ferry_buffer_release(&text);
 	if (!json_object_set(out, place->name, row)) {
 		json_decref(row);
 		return 0;

@@ -136,12 +136,13 @@ bool ferry__digest_kind_of(const char *text, enum ferry_digest_kind *out)
 	return false;
 }
 
-int ferry__digest_bytes(const void *data, size_t n,
-			char out[FERRY__DIGEST_TEXT], struct ferry_error *err)
+int ferry__digest_bytes(enum ferry_digest_kind kind, const void *data,
+			size_t n, char out[FERRY__DIGEST_TEXT],
+			struct ferry_error *err)
 {
 	struct ferry__digest d;
 
-	ferry__digest_init(&d, FERRY_DIGEST_SHA256);
+	ferry__digest_init(&d, kind);
 	ferry__digest_add(&d, data, n);
 	return ferry__digest_end(&d, out, err);
 }
@@ -212,7 +213,8 @@ int ferry__digest_ends(int fd, const char *path, uint64_t nbytes,
 	b = pread(fd, ends + a, ENDS, (off_t)tail);
 	if (b < 0)
 		return fail_read(path, errno, err);
-	return ferry__digest_bytes(ends, (size_t)(a + b), out, err);
+	return ferry__digest_bytes(FERRY_DIGEST_XXH128, ends, (size_t)(a + b),
+				   out, err);
 }
 
 /* Elements that are read at a time, on a byte boundary of packed dtypes. */

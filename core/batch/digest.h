@@ -34,14 +34,15 @@ void ferry__digest_drop(struct ferry__digest *d);
 /* The kind of a digest's text; false: of none that is known. */
 bool ferry__digest_kind_of(const char *text, enum ferry_digest_kind *out);
 
-/* Of n bytes, by SHA-256. */
-int ferry__digest_bytes(const void *data, size_t n,
-			char out[FERRY__DIGEST_TEXT], struct ferry_error *err);
+/* Of n bytes. */
+int ferry__digest_bytes(enum ferry_digest_kind kind, const void *data,
+			size_t n, char out[FERRY__DIGEST_TEXT],
+			struct ferry_error *err);
 /* Of a file, from its start to its end. */
 int ferry__digest_file(enum ferry_digest_kind kind, const char *path,
 		       const atomic_bool *cancel,
 		       char out[FERRY__DIGEST_TEXT], struct ferry_error *err);
-/* Of its first and last 4,096 bytes, by SHA-256. */
+/* Of its first and last 4,096 bytes, by XXH128. */
 int ferry__digest_ends(int fd, const char *path, uint64_t nbytes,
 		       char out[FERRY__DIGEST_TEXT], struct ferry_error *err);
 /* Of the elements, densely in C order. */

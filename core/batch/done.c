@@ -258,7 +258,8 @@ int ferry__key_of(const char *ferry, json_t *source, json_t *rule,
 				 ferry__record_name(ferry__base_name(output)));
 	char *text = what ? json_dumps(what, JSON_SORT_KEYS | JSON_COMPACT) :
 		     NULL;
-	int rc = text ? ferry__digest_bytes(text, strlen(text), key, err) :
+	int rc = text ? ferry__digest_bytes(FERRY_DIGEST_SHA256, text,
+					    strlen(text), key, err) :
 		 ferry_fail_nomem(err, "a record");
 
 	free(text);

@@ -164,52 +164,37 @@ static int add_text(const char *data, size_t n, void *ctx)
 	return out->failed ? -1 : 0;
 }
 
-static void add_value(struct ferry_buffer *out, const json_t *value)
+static void add_value(struct ferry_buffer *out, const json_t *value,
+		      size_t how)
 {
-	if (json_dump_callback(value, add_text, out,
-			       JSON_COMPACT | JSON_ENCODE_ANY))
+	if (json_dump_callback(value, add_text, out, JSON_ENCODE_ANY | how))
 		out->failed = true;
 }
 
-static void add_key(struct ferry_buffer *out, const char *key)
+static void add_list(struct ferry_buffer *out, const json_t *list)
 {
-	json_t *name = json_string(key);
-
-	add_value(out, name);
-	ferry_buffer_add_str(out, ": ");
-	json_decref(name);
-}
-
-static void begin_row(struct ferry_buffer *out, bool *first)
-{
-	ferry_buffer_add_str(out, *first ? "\n  " : ",\n  ");
-	*first = false;
-}
-
-/* A row each for the rows of a table, the files and tensors of an output. */
-static void add_part(struct ferry_buffer *out, const json_t *part)
-{
-	bool list = json_is_array(part), first = true;
-	const char *key;
-	json_t *row;
+	const json_t *row;
 	size_t i;
 
-	if (!json_is_object(part) && !list) {
-		add_value(out, part);
+	json_array_foreach(list, i, row) {
+		ferry_buffer_add_str(out, i ? ",\n  " : "[\n  ");
+		add_value(out, row, JSON_COMPACT | JSON_SORT_KEYS);
+	}
+	ferry_buffer_add_str(out, json_array_size(list) ? "\n ]" : "[]");
+}
+
+/* A line for each of what it holds: files of an output, its tensors. */
+static void add_part(struct ferry_buffer *out, const json_t *part)
+{
+	if (json_is_array(part)) {
+		add_list(out, part);
 		return;
 	}
-	ferry_buffer_add_str(out, list ? "[" : "{");
-	json_array_foreach(part, i, row) {
-		begin_row(out, &first);
-		add_value(out, row);
+	add_value(out, part, JSON_INDENT(2) | JSON_SORT_KEYS);
+	if (json_object_size(part) && !out->failed) {
+		out->n--;
+		ferry_buffer_add_str(out, " }");
 	}
-	json_object_foreach((json_t *)part, key, row) {
-		begin_row(out, &first);
-		add_key(out, key);
-		add_value(out, row);
-	}
-	ferry_buffer_add_str(out, first ? "" : "\n ");
-	ferry_buffer_add_str(out, list ? "]" : "}");
 }
 
 static int by_text(const void *a, const void *b)
@@ -221,19 +206,23 @@ static int by_text(const void *a, const void *b)
 static void add_record(struct ferry_buffer *out, json_t *record)
 {
 	size_t n = json_object_size(record), at = 0;
-	const char **keys = ferry_alloc_zero(n + 1, sizeof(*keys)), *key;
+	const char **keys = ferry_alloc_zero(n + 1, sizeof(*keys)), *name;
 	json_t *part;
 
 	if (!keys) {
 		out->failed = true;
 		return;
 	}
-	json_object_foreach(record, key, part)
-		keys[at++] = key;
+	json_object_foreach(record, name, part)
+		keys[at++] = name;
 	qsort(keys, n, sizeof(*keys), by_text);
 	for (at = 0; at < n; at++) {
+		json_t *key = json_string(keys[at]);
+
 		ferry_buffer_add_str(out, at ? ",\n " : "{\n ");
-		add_key(out, keys[at]);
+		add_value(out, key, 0);
+		json_decref(key);
+		ferry_buffer_add_str(out, ": ");
 		add_part(out, json_object_get(record, keys[at]));
 	}
 	ferry_buffer_add_str(out, "\n}\n");

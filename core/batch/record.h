@@ -30,8 +30,8 @@ void ferry__record_put(json_t *record, const char *key, const char *text);
 /* At most `most` bytes; NOTFOUND, IO, LIMIT, MALFORMED. */
 int ferry__record_read(json_t **out, const char *path, size_t most,
 		       struct ferry_error *err);
-/* In the directory `aside`, then renamed.  Keys are sorted, the order in what
- * they hold is kept; a file or a tensor has a line. */
+/* In the directory `aside`, then renamed.  Keys are sorted, and a file
+ * or a tensor has a line. */
 int ferry__record_write(json_t *record, const char *aside, const char *path,
 			bool sync, struct ferry_error *err);
 

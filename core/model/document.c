@@ -137,7 +137,7 @@ int ferry_document_check(struct ferry_document *doc, struct ferry_error *err)
 	struct check c = { 0 };
 	int code;
 
-	c.steps = ferry_alloc_zero(FERRY_MAX_DEPTH, sizeof(*c.steps));
+	c.steps = ferry_alloc(FERRY_MAX_DEPTH * sizeof(*c.steps));
 	if (!c.steps || ferry_marks_init(&c.marks, doc->store))
 		code = ferry_fail_nomem(err, "checking the document");
 	else

@@ -155,7 +155,9 @@ void typed_open_tag(struct typed_out *w, const struct ferry_value *v,
 		w->marks[v->id] = TYPED_NUMBERED + ++w->nids;
 		ferry_buffer_printf(w->out, "\"$id\":%u,", w->nids);
 	}
-	ferry_buffer_printf(w->out, "\"%s\":", tag);
+	typed_add(w, "\"");
+	typed_add(w, tag);
+	typed_add(w, "\":");
 }
 
 static int put_range(struct typed_out *w, const struct ferry_value *v)

@@ -58,13 +58,18 @@ uint32_t st_deal(struct st_item **items, size_t n, uint64_t limit)
 static void add_entry(struct ferry_buffer *out, const struct st_item *item)
 {
 	json_quote(out, item->name, strlen(item->name));
-	ferry_buffer_printf(out, ":{\"dtype\":\"%s\",\"shape\":[",
-			    st_dtype_name(item->dtype));
-	for (unsigned i = 0; i < item->ndim; i++)
-		ferry_buffer_printf(out, "%s%" PRIu64, i ? "," : "",
-				    item->shape[i]);
-	ferry_buffer_printf(out, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64
-			    "]}", item->begin, item->begin + item->nbytes);
+	ferry_buffer_add_str(out, ":{\"dtype\":\"");
+	ferry_buffer_add_str(out, st_dtype_name(item->dtype));
+	ferry_buffer_add_str(out, "\",\"shape\":[");
+	for (unsigned i = 0; i < item->ndim; i++) {
+		ferry_buffer_add_str(out, i ? "," : "");
+		ferry_buffer_add_uint(out, item->shape[i]);
+	}
+	ferry_buffer_add_str(out, "],\"data_offsets\":[");
+	ferry_buffer_add_uint(out, item->begin);
+	ferry_buffer_add_str(out, ",");
+	ferry_buffer_add_uint(out, item->begin + item->nbytes);
+	ferry_buffer_add_str(out, "]}");
 }
 
 static int assign(struct st_item **items, size_t n, struct ferry_error *err)

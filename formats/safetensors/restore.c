@@ -70,10 +70,13 @@ static int read_fields(struct typed_fields *f,
 		       struct ferry_error *err)
 {
 	const char *wrong = typed_fields_read(f, members);
+	char shown[SHOWN];
 
 	if (!wrong && f->has_strides && !f->has_shape)
 		wrong = "it has strides and no shape";
-	return wrong ? fail(err, "tensor '%s': %s", name, wrong) : 0;
+	return !wrong ? 0 : fail(err, "tensor '%s': %s",
+				 ferry_escape(shown, sizeof(shown), name,
+					      strlen(name)), wrong);
 }
 
 /* What the file itself says, where the members say nothing. */
@@ -252,6 +255,7 @@ static int make_grouped(struct restore *r, const struct st_at *at,
 	struct group *g = find_group(r, f);
 	const int64_t *strides = NULL;
 	int64_t room[FERRY_MAX_RANK];
+	char shown[SHOWN];
 	int rc;
 
 	if (!g)
@@ -259,7 +263,9 @@ static int make_grouped(struct restore *r, const struct st_at *at,
 	if (g->storage->nbytes != f->nbytes ||
 	    g->storage->dtype != f->storage_dtype)
 		return fail(err, "tensor '%s': storage %" PRIu64 " is another "
-			    "than before", name, f->group);
+			    "than before",
+			    ferry_escape(shown, sizeof(shown), name,
+					 strlen(name)), f->group);
 	if (f->storage)
 		*out = ferry_storage_value(store, g->storage);
 	else
@@ -312,14 +318,12 @@ static int make_tensor(void *ctx, struct ferry_store *store, const char *name,
 	struct restore *r = ctx;
 	struct typed_fields f;
 	struct st_at at;
-	char shown[SHOWN];
 	int rc;
 
 	(void)store;
 	if (!st_files_find(r->files, name, strlen(name), &at))
 		return tell_stale(r, "there is no tensor", name);
-	ferry_escape(shown, sizeof(shown), name, strlen(name));
-	rc = read_fields(&f, members, shown, err);
+	rc = read_fields(&f, members, name, err);
 	if (rc)
 		return rc;
 	complete_fields(&f, &at);
@@ -327,7 +331,7 @@ static int make_tensor(void *ctx, struct ferry_store *store, const char *name,
 		return tell_stale(r, "another size has tensor", name);
 	use(r, at.ordinal);
 	if (f.grouped)
-		return make_grouped(r, &at, &f, shown, out, err);
+		return make_grouped(r, &at, &f, name, out, err);
 	return make_alone(r, &at, &f, out, err);
 }
 

@@ -35,9 +35,16 @@ static bool ends_with(const char *name, size_t n, const char *end)
 	return n >= k && !memcmp(name + n - k, end, k);
 }
 
+/* The text, which begins with a slash. */
 static bool holds(const char *name, size_t n, const char *text)
 {
-	return memmem(name, n, text, strlen(text)) != NULL;
+	const char *end = name + n, *at = name;
+	size_t k = strlen(text);
+
+	for (; (at = memchr(at, '/', (size_t)(end - at))); at++)
+		if ((size_t)(end - at) >= k && !memcmp(at, text, k))
+			return true;
+	return false;
 }
 
 static void judge_name(struct traits *t, const char *name, size_t n)
@@ -86,11 +93,14 @@ static void judge_head(struct traits *t, const uint8_t *b, size_t n)
 /* Names in the central directory, or the end of it that is in sight. */
 static void judge_tail(struct traits *t, const uint8_t *b, size_t n)
 {
-	for (size_t at = 0; n - at >= END_BYTES; at++) {
-		size_t len;
+	const uint8_t *p;
+	size_t len;
 
-		if (b[at] != 'P' || b[at + 1] != 'K')
-			continue;
+	for (size_t at = 0; n - at >= END_BYTES; at++) {
+		p = memchr(b + at, 'P', n - at);
+		if (!p || n - (size_t)(p - b) < END_BYTES)
+			break;
+		at = (size_t)(p - b);
 		if (ferry_le32(b + at) == UINT32_C(0x06054b50))
 			t->ends = true;
 		if (ferry_le32(b + at) != UINT32_C(0x02014b50) ||

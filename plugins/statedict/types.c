@@ -81,9 +81,12 @@ static int check_state_dict(struct ferry_document *doc,
 							pair->key->kind));
 			continue;
 		}
+		v = ferry_value_payload(pair->value);
+		if (v->kind == FERRY_TENSOR &&
+		    !(v->u.tensor->flags & FERRY_META))
+			continue;
 		ferry_escape(name, sizeof(name), pair->key->u.s.data,
 			     pair->key->u.s.nbytes);
-		v = ferry_value_payload(pair->value);
 		if (v->kind != FERRY_TENSOR)
 			rc = ferry_findings_add(out, FERRY_WARNING,
 						"not-a-tensor", name,
@@ -91,7 +94,7 @@ static int check_state_dict(struct ferry_document *doc,
 						"'%s' is of kind %s, "
 						"not a tensor", name,
 						ferry_kind_name(v->kind));
-		else if (v->u.tensor->flags & FERRY_META)
+		else
 			rc = ferry_findings_add(out, FERRY_VIOLATION,
 						"no-data", name,
 						FERRY_NO_OFFSET, "'%s' has no "

@@ -95,7 +95,7 @@ run migrate speech server --recipe mine.yaml --verify
 status 0
 err '2 done'
 is server/run1/RNN-T_best_checkpoint.hw.pt caiman/hardware
-grep -q '"path": "run2/config.yaml"' \
+grep -q '"path":"run2/config.yaml"' \
 	server/run2/RNN-T_best_checkpoint.hw.pt.ferry.json ||
 	fail 'the sidecar does not name the config'
 run migrate speech server --recipe mine.yaml --verify

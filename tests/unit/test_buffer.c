@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <ferry/sys/alloc.h>
@@ -57,6 +58,37 @@ Test(buffer, base64_pads_each_length)
 	cr_expect_eq(ferry_base64_value('/'), 63);
 	cr_expect_eq(ferry_base64_value('='), -1);
 	cr_expect_eq(ferry_base64_value('-'), -1);
+}
+
+Test(buffer, prints_what_just_fits_and_what_does_not)
+{
+	char text[200];
+
+	memset(text, 'x', sizeof(text));
+	for (int n = 0; n < 200; n++) {
+		struct ferry_buffer b = FERRY_BUFFER_INIT;
+
+		ferry_buffer_printf(&b, "%.*s", n, text);
+		ferry_buffer_printf(&b, "%d", n);
+		text[n] = '\0';
+		cr_expect(b.n > (size_t)n && !memcmp(b.data, text, (size_t)n) &&
+			  atol(b.data + n) == n);
+		text[n] = 'x';
+		ferry_buffer_release(&b);
+	}
+}
+
+Test(buffer, adds_numbers)
+{
+	struct ferry_buffer b = FERRY_BUFFER_INIT;
+
+	ferry_buffer_add_uint(&b, 0);
+	ferry_buffer_add_str(&b, " ");
+	ferry_buffer_add_uint(&b, 1090);
+	ferry_buffer_add_str(&b, " ");
+	ferry_buffer_add_uint(&b, UINT64_MAX);
+	cr_expect_str_eq(b.data, "0 1090 18446744073709551615");
+	ferry_buffer_release(&b);
 }
 
 Test(buffer, failure_sticks)

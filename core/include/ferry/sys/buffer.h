@@ -24,6 +24,8 @@ struct ferry_buffer {
 FERRY_API void ferry_buffer_add(struct ferry_buffer *b, const void *data,
 				size_t n);
 FERRY_API void ferry_buffer_add_str(struct ferry_buffer *b, const char *s);
+/* In decimal. */
+FERRY_API void ferry_buffer_add_uint(struct ferry_buffer *b, uint64_t v);
 FERRY_API void ferry_buffer_printf(struct ferry_buffer *b, const char *fmt, ...)
 	FERRY_PRINTF(2, 3);
 /* Room for n more bytes, uninitialised and counted in; NULL when failed. */
