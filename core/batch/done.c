@@ -33,6 +33,9 @@ static int fail_open(const char *path, int e, struct ferry_error *err)
 	if (e == ENOENT)
 		return ferry_fail(err, FERRY_NOTFOUND, "", FERRY_NO_OFFSET,
 				  "%s: is not there", shown);
+	if (!e)
+		return ferry_fail(err, FERRY_IO, "", FERRY_NO_OFFSET,
+				  "%s: is no regular file", shown);
 	return ferry_fail_errno(err, e, "%s: can't open it", shown);
 }
 
@@ -47,8 +50,10 @@ static int identify_file(const char *path, const char *name, json_t *list,
 
 	if (fd < 0)
 		return fail_open(path, errno, err);
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		rc = fail_open(path, EINVAL, err);
+	if (fstat(fd, &st))
+		rc = fail_open(path, errno, err);
+	else if (!S_ISREG(st.st_mode))
+		rc = fail_open(path, 0, err);
 	else
 		rc = ferry__digest_ends(fd, path, (uint64_t)st.st_size, ends,
 					err);

@@ -54,13 +54,31 @@ static int check_room(const struct ferry__worker *w, uint64_t nbytes,
 			  ferry_bytes_text(free_bytes, left));
 }
 
-static void note_full(const struct ferry_error *err, bool *full)
+/* A device has room for bytes yet, and for no file. */
+static bool lacks_inodes(const struct ferry__worker *w)
 {
-	if (err->code == FERRY_IO &&
-	    (strstr(err->text, strerror(ENOSPC)) ||
-	     strcasestr(err->text, "no space left") ||
-	     strstr(err->text, strerror(EDQUOT))))
-		*full = true;
+	struct statvfs fs;
+
+	return w->work && !statvfs(w->work, &fs) && fs.f_files && !fs.f_favail;
+}
+
+static void note_full(const struct ferry__worker *w, struct ferry_error *err,
+		      bool *full)
+{
+	char text[sizeof(err->text)];
+
+	if (err->code != FERRY_IO ||
+	    (!strstr(err->text, strerror(ENOSPC)) &&
+	     !strcasestr(err->text, "no space left") &&
+	     !strstr(err->text, strerror(EDQUOT))))
+		return;
+	*full = true;
+	if (!lacks_inodes(w))
+		return;
+	snprintf(text, sizeof(text), "%s", err->text);
+	ferry_error_clear(err);
+	ferry_fail(err, FERRY_IO, "migrate", FERRY_NO_OFFSET, "%s: its inodes "
+		   "are used up: remove files", text);
 }
 
 /* ---- converting ---------------------------------------------------------- */
@@ -354,7 +372,7 @@ void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 		rc = make(w, out, source, &out->err);
 	json_decref(source);
 	if (rc)
-		note_full(&out->err, &out->full);
+		note_full(w, &out->err, &out->full);
 	if (rc)
 		out->err.code = rc;
 	e->item.seconds = now() - begun;

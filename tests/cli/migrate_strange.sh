@@ -57,6 +57,17 @@ for i in json.load(open(sys.argv[1]))["items"]:
 	same "what $1 records"
 }
 
+# fails_by CODE DST: whatever failed did so with that code.
+fails_by()
+{
+	"$FERRY" migrate --status "$2" --json >.t/status.json 2>.t/e
+	found=$("$python" -c '
+import json, sys
+print(*sorted({i["code"] for i in json.load(open(sys.argv[1]))["items"]
+               if i["state"] == "failed"}))' .t/status.json)
+	[ "$found" = "$1" ] || fail "$2 has failures by '$found', not $1"
+}
+
 failures_of()
 {
 	"$python" -c '
@@ -239,6 +250,17 @@ done left/saved.pt.tmp
 failed:malformed left/half.pt.tmp
 END
 
+# Work that a dead process of this host left is removed; another host's may go on.
+mkdir -p resting "swept/.ferry/work-$(uname -n)-4194304-0000abcd/0" \
+	swept/.ferry/work-elsewhere-1-0000abcd/0
+pair resting/a.safetensors
+late 0 resting swept --to-format torch
+told <<'END'
+ferry: 1 done
+END
+absent "swept/.ferry/work-$(uname -n)-4194304-0000abcd"
+present swept/.ferry/work-elsewhere-1-0000abcd
+
 # Nothing of ferry's own is the name of an output.
 mkdir own
 pair own/a.safetensors
@@ -250,6 +272,7 @@ for name in '{stem}.ferry.json' '.ferry/{name}' '{name}.ferry-backup' \
 	)' has a name that ferry gives to its own files: give it another" |
 		told
 	holds owned </dev/null
+	fails_by misuse owned
 done
 
 # ---- links -------------------------------------------------------------------
@@ -432,6 +455,7 @@ END
 	sort >.t/found
 : >.t/wanted
 same 'what is made of long names'
+fails_by limit shortened
 late 5 --in-place long --to-format safetensors --cast float16
 sed "s/$x/X/g" "$err" >.t/e && cp .t/e "$err"
 told <<'END'
@@ -570,6 +594,35 @@ else
 	not_tested "files that change: $faulty can't be preloaded"
 fi
 
+# Between the plan and the run, too.
+mkdir -p planned/sub
+pair planned/gone.safetensors
+pair planned/cut.safetensors
+pair planned/grown.safetensors
+echo words >planned/notes.txt
+late 0 planned plannedd --to-format torch --copy-others --plan-only -o plan.jsonl
+rm planned/gone.safetensors planned/notes.txt
+truncate -s 90 planned/cut.safetensors
+mkdir planned/notes.txt
+safetensors planned/grown.safetensors '{"w":{"dtype":"F32","shape":[100],"data_offsets":[0,400]}}' 400
+late 5 plan.jsonl
+told <<'END'
+ferry: 1 done, 3 failed
+ferry: failed: planned/cut.safetensors: header ends at byte 133, the file at 90: it looks cut off; copy or download it again (at byte 0)
+ferry: failed: planned/gone.safetensors: is not there
+ferry: failed: planned/notes.txt: is no regular file
+END
+holds plannedd <<'END'
+grown.pt
+grown.pt.ferry.json
+END
+recorded plannedd <<'END'
+done planned/grown.safetensors
+failed:io planned/notes.txt
+failed:malformed planned/cut.safetensors
+failed:not-found planned/gone.safetensors
+END
+
 # ---- two that would be one ---------------------------------------------------
 mkdir -p pairs/sub
 pair pairs/a.safetensors
@@ -607,6 +660,7 @@ ferry: failed: pairs/sub/link.weights: its output would be that of pairs/a.weigh
 ferry: failed: pairs/sub/same.weights: its output would be that of pairs/a.weights, too, which is the same file: name it once
 END
 holds pairing </dev/null
+fails_by exists pairing
 # A file where another needs a directory.
 mkdir -p file directory/x
 echo words >file/x
@@ -748,6 +802,9 @@ told <<'END'
 ferry: 1 failed
 ferry: failed: src2/sub/a.safetensors: block/sub: is no directory, and has to be one for its output: move it away, or give the output another name with --name or the recipe's output
 END
+for each in way side block; do
+	fails_by exists $each
+done
 holds way <<'END'
 sub
 sub/a.pt
@@ -772,6 +829,23 @@ ferry: 1 done
 END
 [ "$(cat file.txt)" = mine ] || fail 'what a link led to was replaced'
 
+# ---- a directory that is mounted in itself ------------------------------------
+mkdir -p ring/sub
+pair ring/a.safetensors
+if [ "$(id -u)" -eq 0 ] && mount --bind ring ring/sub 2>.t/mount; then
+	migrates 0 ring ringed --to-format torch
+	told <<'END'
+ferry: note: ring/sub was looked into already, as a source or in one, and is passed over
+END
+	holds ringed <<'END'
+a.pt
+a.pt.ferry.json
+END
+	umount ring/sub
+else
+	not_tested 'a directory that is mounted in itself: needs root and mount'
+fi
+
 # ---- full, and read-only -----------------------------------------------------
 mkdir disk
 if [ "$(id -u)" -eq 0 ] &&
@@ -788,6 +862,16 @@ END
 	recorded disk/dst <<'END'
 failed:io src2/sub/a.safetensors
 END
+	mount -t tmpfs -o nr_inodes=6 tmpfs disk
+	late 5 src2 disk/dst --to-format torch
+	sed -E 's,/work-[^ /]*/,/WORK/,' "$err" >.t/e && cp .t/e "$err"
+	told <<'END'
+ferry: 1 failed
+ferry: failed: src2/sub/a.safetensors: disk/dst/.ferry/WORK/0/a.pt: can't make a temporary file beside it: No space left on device: its inodes are used up: remove files
+ferry: the disk is full: make room and run it again
+END
+	fails_by io disk/dst
+	umount disk
 	cp -r src2 disk/src
 	mount -o remount,ro disk
 	late 1 src2 disk/dst --to-format torch
@@ -855,7 +939,7 @@ if [ "$got" -eq 0 ]; then
 	echo words >closed/secret.txt
 	ln -s shut/a.safetensors closed/link.safetensors
 	chmod 0 closed/shut closed/secret.safetensors closed/secret.txt
-	chmod 744 closed/names
+	chmod 444 closed/names
 	chmod 777 mayread
 	unprivileged migrate closed mayread --to-format torch
 	status 5
@@ -886,6 +970,7 @@ END
 ferry: closed/shut: can't look into it: Permission denied
 END
 	mkdir readonly
+	chmod 555 readonly
 	unprivileged migrate closed/open readonly --to-format torch
 	status 1
 	told <<'END'
@@ -898,6 +983,7 @@ ferry: readonly/new: can't make it: Permission denied
 END
 	mkdir -p partly/sub
 	chmod 777 partly
+	chmod 555 partly/sub
 	unprivileged migrate src2 partly --to-format torch
 	status 5
 	told <<'END'
@@ -909,6 +995,7 @@ sub
 END
 	mkdir staying
 	chmod 777 staying
+	chmod 555 src2/sub
 	unprivileged migrate src2 staying --to-format torch --verify \
 		--remove-source
 	status 5
@@ -925,7 +1012,7 @@ END
 failed:io src2/sub/a.safetensors
 END
 	present src2/sub/a.safetensors
-	chmod 755 closed/shut
+	chmod 755 closed/shut closed/names partly/sub src2/sub
 else
 	not_tested "what may not be read: 'setpriv $FERRY' does not run"
 fi
