@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 #include <openssl/evp.h>
+#ifdef HAVE_XXHASH_DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/sink.h>
