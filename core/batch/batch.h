@@ -8,7 +8,7 @@
  *	collisions.c entries that get into each other's way
  *	make.c       an entry's outputs made aside
  *	contents.c   what is in them, for the record
- *	settle.c     outputs moved to their names, with their sidecars
+ *	settle.c     outputs moved to their names, with their sidecars; settling.h
  *	replacement.c	sets of files that are replaced in place
  *	pool.c       processes that do so for many
  *	journal.c    what is told of it

@@ -8,12 +8,14 @@ core_libferry_la_SOURCES += \
 	core/batch/discover.c \
 	core/batch/done.c \
 	core/batch/entry_record.c \
+	core/batch/exchange.c \
 	core/batch/journal.c \
 	core/batch/ledger.c \
 	core/batch/make.c \
 	core/batch/manifest.c \
 	core/batch/migration.c \
 	core/batch/output_name.c \
+	core/batch/placing.c \
 	core/batch/pool.c \
 	core/batch/pool.h \
 	core/batch/recipe.c \
@@ -21,10 +23,13 @@ core_libferry_la_SOURCES += \
 	core/batch/recipe_source.c \
 	core/batch/record.c \
 	core/batch/record.h \
+	core/batch/removal.c \
 	core/batch/replacement.c \
 	core/batch/replacement.h \
 	core/batch/sets.c \
 	core/batch/settle.c \
+	core/batch/settling.c \
+	core/batch/settling.h \
 	core/batch/shard.c \
 	core/batch/span.c \
 	core/batch/span.h \

@@ -1,4 +1,4 @@
-/* Shards that no whole was made of: what a removal left, and what is missing. */
+/* Shards that no whole was made of: left by a removal, or not all there. */
 #include "config.h"
 
 #include "core/batch/batch.h"

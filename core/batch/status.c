@@ -326,7 +326,8 @@ int ferry_journal_read(const char *dst, struct ferry_journal_summary *out,
 		return rc;
 	r.left = json_object();
 	r.whole_runs = json_array();
-	rc = r.left && r.whole_runs ? read_all(&r, dst) : ferry_fail_nomem(err, "a journal");
+	rc = r.left && r.whole_runs ? read_all(&r, dst) :
+	     ferry_fail_nomem(err, "a journal");
 	out->n_left = sum_left(&r);
 	if (!rc && r.n)
 		qsort(r.entries, r.n, sizeof(*r.entries), by_source);
