@@ -290,9 +290,9 @@ if [ "$total" -ge 100 ]; then
 	cp -rp once .t/once
 	faulty 0 0 migrate -j 1 --in-place once $twice
 	status 0
-	total=$(n_writes)
+	changes=$(n_writes)
 	i=0
-	while [ $i -lt "$total" ]; do
+	while [ $i -lt "$changes" ]; do
 		i=$((i + 1))
 		rm -rf again
 		cp -rp .t/once again
