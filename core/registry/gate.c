@@ -99,8 +99,9 @@ static int check_options(struct gate *g, const char *what, const char *name,
 	return 0;
 }
 
-static int check_format(struct gate *g, const struct ferry_format *f)
+static int check_format(struct gate *g, const void *one)
 {
+	const struct ferry_format *f = one;
 	int rc = check_name(g, "a format", f->name, is_word(f->name, ""));
 
 	if (rc)
@@ -121,8 +122,9 @@ static int check_format(struct gate *g, const struct ferry_format *f)
 				       f->write_options);
 }
 
-static int check_type(struct gate *g, const struct ferry_artifact_type *t)
+static int check_type(struct gate *g, const void *one)
 {
+	const struct ferry_artifact_type *t = one;
 	int rc = check_name(g, "an artifact type", t->name,
 			    is_type_name(t->name));
 
@@ -142,8 +144,9 @@ static int check_type(struct gate *g, const struct ferry_artifact_type *t)
 				       t->check_options);
 }
 
-static int check_conversion(struct gate *g, const struct ferry_conversion *c)
+static int check_conversion(struct gate *g, const void *one)
 {
+	const struct ferry_conversion *c = one;
 	const struct ferry_role *role = c->roles;
 	int rc = check_name(g, "a conversion", c->name,
 			    is_type_name(c->name));
@@ -196,81 +199,65 @@ static int check_plugin(struct gate *g, const struct ferry_plugin *found)
 	return rc;
 }
 
-static int take_formats(struct gate *g, struct ferry_plugin *p,
-			const struct ferry_format *const *list)
-{
-	struct ferry_format **copies;
-	size_t n = 0;
-	int rc = 0;
+/* What a plugin brings of one sort, in a list that ends in NULL. */
+struct sort {
+	const char *what;
+	size_t first;		/* bytes of it in the first ABI */
+	size_t nbytes;
+	int (*check)(struct gate *g, const void *one);
+};
 
-	while (list[n])
-		n++;
-	copies = ferry_store_array(g->s->store, n + 1, sizeof(*copies));
-	if (!copies)
-		return ferry_fail_nomem(g->err, "a plugin");
-	for (size_t i = 0; i < n && !rc; i++) {
-		rc = check_size(g, "a format", list[i]->struct_size,
-				FIRST_SIZE(struct ferry_format, scan));
-		if (!rc)
-			rc = copy(g, list[i], list[i]->struct_size,
-				  sizeof(**copies), &copies[i]);
-		if (!rc)
-			rc = check_format(g, copies[i]);
-	}
-	copies[n] = NULL;
-	p->formats = (const struct ferry_format *const *)copies;
-	return rc;
+static const struct sort formats = {
+	"a format", FIRST_SIZE(struct ferry_format, scan),
+	sizeof(struct ferry_format), check_format,
+};
+
+static const struct sort types = {
+	"an artifact type", FIRST_SIZE(struct ferry_artifact_type, dtypes),
+	sizeof(struct ferry_artifact_type), check_type,
+};
+
+static const struct sort conversions = {
+	"a conversion", FIRST_SIZE(struct ferry_conversion, run),
+	sizeof(struct ferry_conversion), check_conversion,
+};
+
+/* The i-th of a list of pointers to structs, which begin with their size. */
+static const void *item(const void *list, size_t i)
+{
+	const void *one;
+
+	memcpy(&one, (const char *)list + i * sizeof(one), sizeof(one));
+	return one;
 }
 
-static int take_types(struct gate *g, struct ferry_plugin *p,
-		      const struct ferry_artifact_type *const *list)
+/* *list becomes one of copies. */
+static int take(struct gate *g, const struct sort *sort, void *list)
 {
-	struct ferry_artifact_type **copies;
+	const void *found = item(list, 0);
+	size_t struct_size;
+	void **copies;
 	size_t n = 0;
 	int rc = 0;
 
-	while (list[n])
+	if (!found)
+		return 0;
+	while (item(found, n))
 		n++;
 	copies = ferry_store_array(g->s->store, n + 1, sizeof(*copies));
 	if (!copies)
 		return ferry_fail_nomem(g->err, "a plugin");
 	for (size_t i = 0; i < n && !rc; i++) {
-		rc = check_size(g, "an artifact type", list[i]->struct_size,
-				FIRST_SIZE(struct ferry_artifact_type, dtypes));
+		memcpy(&struct_size, item(found, i), sizeof(struct_size));
+		rc = check_size(g, sort->what, struct_size, sort->first);
 		if (!rc)
-			rc = copy(g, list[i], list[i]->struct_size,
-				  sizeof(**copies), &copies[i]);
+			rc = copy(g, item(found, i), struct_size, sort->nbytes,
+				  &copies[i]);
 		if (!rc)
-			rc = check_type(g, copies[i]);
+			rc = sort->check(g, copies[i]);
 	}
 	copies[n] = NULL;
-	p->types = (const struct ferry_artifact_type *const *)copies;
-	return rc;
-}
-
-static int take_conversions(struct gate *g, struct ferry_plugin *p,
-			    const struct ferry_conversion *const *list)
-{
-	struct ferry_conversion **copies;
-	size_t n = 0;
-	int rc = 0;
-
-	while (list[n])
-		n++;
-	copies = ferry_store_array(g->s->store, n + 1, sizeof(*copies));
-	if (!copies)
-		return ferry_fail_nomem(g->err, "a plugin");
-	for (size_t i = 0; i < n && !rc; i++) {
-		rc = check_size(g, "a conversion", list[i]->struct_size,
-				FIRST_SIZE(struct ferry_conversion, run));
-		if (!rc)
-			rc = copy(g, list[i], list[i]->struct_size,
-				  sizeof(**copies), &copies[i]);
-		if (!rc)
-			rc = check_conversion(g, copies[i]);
-	}
-	copies[n] = NULL;
-	p->conversions = (const struct ferry_conversion *const *)copies;
+	memcpy(list, &copies, sizeof(copies));
 	return rc;
 }
 
@@ -331,12 +318,11 @@ int ferry__gate(struct ferry_session *s, const struct ferry_plugin *found,
 	if (rc)
 		return rc;
 	g.plugin = p->name;
-	if (p->formats)
-		rc = take_formats(&g, p, p->formats);
-	if (!rc && p->types)
-		rc = take_types(&g, p, p->types);
-	if (!rc && p->conversions)
-		rc = take_conversions(&g, p, p->conversions);
+	rc = take(&g, &formats, &p->formats);
+	if (!rc)
+		rc = take(&g, &types, &p->types);
+	if (!rc)
+		rc = take(&g, &conversions, &p->conversions);
 	if (!rc)
 		rc = check_duplicates(&g, p);
 	if (!rc)
