@@ -241,11 +241,11 @@ void cli_jobs_describe(const struct cli_jobs *j, FILE *f)
 	char items[CLI_NUMBER_CAP], shards[CLI_NUMBER_CAP], all[32], most[32];
 
 	fprintf(f, "%s item%s, %s, in %s part%s of at most %s",
-		cli_count(items, j->work.n_items), cli_plural(j->work.n_items),
-		ferry_bytes_text(j->work.nbytes, all),
-		cli_count(shards, j->work.n_shards),
-		cli_plural(j->work.n_shards),
-		ferry_bytes_text(j->work.largest_shard, most));
+		cli_count(items, j->work.sum.n_items), cli_plural(j->work.sum.n_items),
+		ferry_bytes_text(j->work.sum.nbytes, all),
+		cli_count(shards, j->work.sum.n_shards),
+		cli_plural(j->work.sum.n_shards),
+		ferry_bytes_text(j->work.sum.largest_shard, most));
 }
 
 static void print_json(const struct cli_jobs *j)
@@ -253,10 +253,10 @@ static void print_json(const struct cli_jobs *j)
 	json_t *json = json_object();
 
 	cli_json_set(json, "manifest", cli_json_text(j->work.manifest));
-	cli_json_set(json, "digest", cli_json_text(j->work.digest));
-	cli_json_set(json, "shards", cli_json_uint(j->work.n_shards));
-	cli_json_set(json, "items", cli_json_uint(j->work.n_items));
-	cli_json_set(json, "nbytes", cli_json_uint(j->work.nbytes));
+	cli_json_set(json, "digest", cli_json_text(j->work.sum.digest));
+	cli_json_set(json, "shards", cli_json_uint(j->work.sum.n_shards));
+	cli_json_set(json, "items", cli_json_uint(j->work.sum.n_items));
+	cli_json_set(json, "nbytes", cli_json_uint(j->work.sum.nbytes));
 	cli_json_set(json, "cpus", cli_json_uint(j->request.cpus));
 	cli_json_set(json, "memory", cli_json_uint(j->request.memory));
 	cli_json_set(json, "minutes", cli_json_uint(j->request.minutes));

@@ -163,7 +163,7 @@ static void put_head(FILE *f, const struct cli_jobs *j, const char *ending)
 		"  name: %s\n"
 		"  labels:\n"
 		"    app.kubernetes.io/name: ferry\n"
-		"spec:\n", j->work.digest, name);
+		"spec:\n", j->work.sum.digest, name);
 	free(name);
 }
 
@@ -202,12 +202,12 @@ static void put_shards(FILE *f, const struct cli_jobs *j)
 		"      onExitCodes:\n"
 		"        containerName: ferry\n"
 		"        operator: In\n"
-		"        values: [2, 5]\n", j->work.n_shards, j->work.n_shards,
-		RETRIES, j->work.n_shards);
+		"        values: [2, 5]\n", j->work.sum.n_shards, j->work.sum.n_shards,
+		RETRIES, j->work.sum.n_shards);
 	put_pod(f, j);
 	fputs("      containers:\n", f);
 	snprintf(shard, sizeof(shard), "--shard=$(FERRY_SHARD_INDEX)/%u",
-		 j->work.n_shards);
+		 j->work.sum.n_shards);
 	put_container(f, j, "ferry", &j->whole, shard);
 }
 

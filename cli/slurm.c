@@ -68,7 +68,7 @@ static void put_directives(FILE *f, const struct cli_jobs *j, bool verify)
 
 	fprintf(f, "#SBATCH --job-name=ferry%s\n", verify ? "-verify" : "");
 	if (!verify)
-		fprintf(f, "#SBATCH --array=0-%u\n", j->work.n_shards - 1);
+		fprintf(f, "#SBATCH --array=0-%u\n", j->work.sum.n_shards - 1);
 	fprintf(f, "#SBATCH --nodes=1\n#SBATCH --ntasks=1\n"
 		"#SBATCH --cpus-per-task=%u\n#SBATCH --mem=%lluM\n"
 		"#SBATCH --time=%u\n", r->cpus,
@@ -137,13 +137,13 @@ static void put_script(FILE *f, const struct cli_jobs *j)
 	cli_jobs_describe(j, f);
 	fprintf(f, "\n# manifest %s\n"
 		"# Parts that failed, alone: sbatch --array=3,17 with this "
-		"script.\n", j->work.digest);
+		"script.\n", j->work.sum.digest);
 	fputs("me=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}\n", f);
 	fputs(protocol, f);
 	fputs("work ", f);
 	put_command(f, &j->whole);
 	fprintf(f, " \\\n\t--shard=\"$SLURM_ARRAY_TASK_ID/%u\"\n"
-		"exit \"$status\"\n", j->work.n_shards);
+		"exit \"$status\"\n", j->work.sum.n_shards);
 }
 
 static void put_verify_script(FILE *f, const struct cli_jobs *j)
@@ -153,7 +153,7 @@ static void put_verify_script(FILE *f, const struct cli_jobs *j)
 	fprintf(f, "#\n# manifest %s\n"
 		"# Makes what is missing, whichever part it was in, and reads "
 		"all of it again.\n"
-		"me=$SLURM_JOB_ID\n", j->work.digest);
+		"me=$SLURM_JOB_ID\n", j->work.sum.digest);
 	fputs(protocol, f);
 	fputs("work ", f);
 	put_command(f, &j->whole);

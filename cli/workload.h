@@ -8,17 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <ferry/error.h>
+#include <ferry/migrate.h>
 
 struct cli_workload {
 	char *manifest;		/* absolute path */
 	char *folder, *stem;	/* of it: "/a", "work" of "/a/work.jsonl" */
 	char **outputs;		/* DST; in place: the roots */
 	size_t n_outputs;
-	char *digest;
-	uint32_t n_shards;
-	uint64_t n_items, nbytes;	/* to be converted or copied */
-	uint64_t largest_item, largest_shard;	/* bytes */
+	struct ferry_manifest_summary sum;
 };
 
 /* What one part asks a cluster for. */
@@ -30,8 +27,7 @@ struct cli_request {
 	unsigned verify_minutes;	/* for a last pass over the whole */
 };
 
-/* MALFORMED when it is no manifest or not whole; its digest is for those who
- * work through it to check.  Release in either case. */
+/* MALFORMED when it is no manifest or not whole.  Release in either case. */
 int cli_workload_read(struct cli_workload *w, const char *path,
 		      struct ferry_error *err);
 void cli_workload_release(struct cli_workload *w);

@@ -12,7 +12,7 @@
  *	replacement.c	sets of files that are replaced in place
  *	pool.c       processes that do so for many
  *	journal.c    what is told of it
- *	manifest.c   all of it frozen
+ *	manifest.c   all of it frozen; manifest_file.c reads it
  */
 #ifndef CORE_BATCH_BATCH_H
 #define CORE_BATCH_BATCH_H

@@ -13,6 +13,8 @@ core_libferry_la_SOURCES += \
 	core/batch/ledger.c \
 	core/batch/make.c \
 	core/batch/manifest.c \
+	core/batch/manifest_file.c \
+	core/batch/manifest_file.h \
 	core/batch/migration.c \
 	core/batch/output_name.c \
 	core/batch/placing.c \

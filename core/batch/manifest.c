@@ -14,12 +14,10 @@
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/buffer.h>
 
-#include "core/batch/digest.h"
+#include "core/batch/manifest_file.h"
 #include "core/batch/record.h"
 #include "core/batch/replacement.h"
 #include "core/registry/registry.h"
-
-#define SHARDS_MOST 1000000u
 
 /* ---- writing ------------------------------------------------------------- */
 
@@ -225,10 +223,10 @@ int ferry_migration_freeze(struct ferry_migration *m, const char *path,
 
 	if (!n_shards)
 		n_shards = 1;
-	if (n_shards > SHARDS_MOST)
+	if (n_shards > FERRY__SHARDS_MOST)
 		return ferry_fail(err, FERRY_LIMIT, "migrate", FERRY_NO_OFFSET,
 				  "%u shards are too many: %u are the most",
-				  n_shards, SHARDS_MOST);
+				  n_shards, FERRY__SHARDS_MOST);
 	rc = assign(m, n_shards, err);
 	return rc ? rc : write_to(m, path, n_shards, err);
 }
@@ -237,69 +235,33 @@ int ferry_migration_freeze(struct ferry_migration *m, const char *path,
 
 struct loading {
 	struct ferry_migration *m;
-	const char *path;		/* escaped */
-	size_t n_lines, n_items;
-	bool frozen;			/* the head was read */
-	bool ended;
-	uint64_t expected;
-	uint32_t n_shards;
-	struct ferry__digest digest;
-	char found[FERRY__DIGEST_TEXT];
+	struct ferry__manifest_file file;
 	struct ferry_error *err;
 };
 
 static int fail(const struct loading *l, enum ferry_code code,
 		const char *what)
 {
-	return ferry_fail(l->err, code, "manifest", FERRY_NO_OFFSET,
-			  "%s line %zu: %s", l->path, l->n_lines, what);
+	return ferry__manifest_fail(&l->file, code, what);
 }
 
-bool ferry__is_manifest(const char *path)
+static int load_head(void *ctx, const json_t *head)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char head[4096];
-	struct stat st;
-	ssize_t n = -1;
-	bool is;
-
-	if (fd < 0)
-		return false;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
-		n = pread(fd, head, sizeof(head) - 1, 0);
-	close(fd);
-	if (n <= 0 || *head != '{')
-		return false;
-	head[n] = '\0';
-	head[strcspn(head, "\n")] = '\0';
-	is = strstr(head, "\"ferry_manifest\"") || strstr(head, "\"source\"");
-	return is;
-}
-
-static int load_head(struct loading *l, const json_t *head)
-{
+	struct loading *l = ctx;
 	struct ferry_migration *m = l->m;
 	json_t *rules = json_object_get(head, "recipe");
-	const char *ferry = ferry__record_get(head, "ferry");
 
 	if (m->n || m->o.n_sources != 1 || m->recipe.n || m->output)
 		return fail(l, FERRY_MISUSE, "a frozen manifest brings its "
 			    "sources, its recipe and its output with it: name "
 			    "it alone");
-	if (ferry__record_uint(head, "ferry_manifest") != 1 || !ferry ||
-	    strcmp(ferry, PACKAGE_VERSION))
-		return fail(l, FERRY_UNSUPPORTED, "was frozen by another "
-			    "version of ferry: freeze it again");
-	l->frozen = true;
-	l->expected = ferry__record_uint(head, "items");
-	l->n_shards = (uint32_t)ferry__record_uint(head, "shards");
 	m->output = ferry__record_text(m->store,
 				       json_object_get(head, "output"));
 	m->template = ferry__keep(m, ferry__record_get(head, "name"));
 	m->o.copy_others = json_is_true(json_object_get(head, "copy_others"));
 	json_decref(m->rules);
 	m->rules = json_incref(rules);
-	return ferry__recipe_from_tree(&m->recipe, rules, l->path, l->err);
+	return ferry__recipe_from_tree(&m->recipe, rules, l->file.path, l->err);
 }
 
 static const struct ferry__rule *rule_named(const struct ferry_migration *m,
@@ -361,7 +323,7 @@ static int load_action(struct loading *l, struct ferry__entry *e,
 }
 
 static int load_frozen(struct loading *l, struct ferry__entry *e,
-		       const json_t *line)
+		       const json_t *line, uint32_t shard)
 {
 	const struct ferry_shard *mine = &l->m->o.shard;
 	const char *format = ferry__record_get(line, "format");
@@ -376,7 +338,7 @@ static int load_frozen(struct loading *l, struct ferry__entry *e,
 	e->item.version = ferry__keep(l->m,
 				      ferry__record_get(line, "version"));
 	e->item.nbytes = ferry__record_uint(line, "nbytes");
-	e->item.shard = (uint32_t)ferry__record_uint(line, "shard");
+	e->item.shard = shard;
 	e->tensors = f && f->format->flags & FERRY_FORMAT_TENSORS;
 	e->directory = json_is_true(json_object_get(line, "directory"));
 	e->elsewhere = mine->count && e->item.shard != mine->index;
@@ -429,8 +391,9 @@ static int load_listed(struct loading *l, struct ferry__entry *e,
 	return 0;
 }
 
-static int load_item(struct loading *l, const json_t *line)
+static int load_item(void *ctx, const json_t *line, uint32_t shard)
 {
+	struct loading *l = ctx;
 	struct ferry_migration *m = l->m;
 	const char *source = ferry__record_text(m->store,
 				json_object_get(line, "source"));
@@ -449,45 +412,8 @@ static int load_item(struct loading *l, const json_t *line)
 	rc = ferry__add_entry(m, source, path, &e, l->err);
 	if (rc || !e)
 		return rc;
-	l->n_items++;
-	return l->frozen ? load_frozen(l, e, line) : load_listed(l, e, line);
-}
-
-static int load_tail(struct loading *l, const json_t *line)
-{
-	const char *told = ferry__record_get(line, "digest");
-
-	l->ended = true;
-	if (ferry__digest_end(&l->digest, l->found, l->err))
-		return FERRY_NOMEM;
-	if (!told || strcmp(told, l->found) ||
-	    ferry__record_uint(line, "end") != l->n_items)
-		return fail(l, FERRY_MALFORMED, "the digest is not that of the "
-			    "lines before: it was changed after it was frozen");
-	l->m->manifest = ferry__keep(l->m, l->found);
-	return 0;
-}
-
-static int load_line(struct loading *l, const char *text, size_t n)
-{
-	json_t *line = json_loadb(text, n, 0, NULL);
-	int rc;
-
-	l->n_lines++;
-	if (!json_is_object(line))
-		rc = fail(l, FERRY_MALFORMED, "is no JSON object");
-	else if (l->ended)
-		rc = fail(l, FERRY_MALFORMED, "stands after the end");
-	else if (json_object_get(line, "ferry_manifest"))
-		rc = load_head(l, line);
-	else if (l->frozen && json_object_get(line, "end"))
-		rc = load_tail(l, line);
-	else
-		rc = load_item(l, line);
-	if (!l->ended)
-		ferry__digest_add(&l->digest, text, n);
-	json_decref(line);
-	return rc;
+	return l->file.frozen ? load_frozen(l, e, line, shard) :
+	       load_listed(l, e, line);
 }
 
 static int check_shard(const struct loading *l)
@@ -495,40 +421,28 @@ static int check_shard(const struct loading *l)
 	const struct ferry_shard *mine = &l->m->o.shard;
 	char what[160];
 
-	if (!l->frozen && mine->count)
+	if (!l->file.frozen && mine->count)
 		return fail(l, FERRY_MISUSE, "a shard is a part of a frozen "
 			    "manifest: freeze one with --plan-only");
-	if (l->frozen && !l->ended)
-		return fail(l, FERRY_MALFORMED, "the end is missing: it was "
-			    "not written to its end");
-	if (!mine->count || mine->count == l->n_shards)
+	if (!mine->count || mine->count == l->file.n_shards)
 		return 0;
 	snprintf(what, sizeof(what), "it was frozen for %u shards, not %u",
-		 l->n_shards, mine->count);
+		 l->file.n_shards, mine->count);
 	return fail(l, FERRY_MISUSE, what);
 }
 
 int ferry__manifest_load(struct ferry_migration *m, const char *path,
 			 struct ferry_error *err)
 {
-	struct loading l = { .m = m, .err = err };
-	char shown[256], *line = NULL;
-	FILE *f = fopen(path, "re");
-	size_t cap = 0;
-	ssize_t n;
-	int rc = 0;
+	struct loading l = {
+		.m = m, .err = err,
+		.file = { .head = load_head, .item = load_item },
+	};
+	int rc;
 
-	l.path = ferry_escape(shown, sizeof(shown), path, strlen(path));
-	if (!f)
-		return ferry_fail_errno(err, errno, "%s: can't read it",
-					shown);
-	ferry__digest_init(&l.digest, FERRY_DIGEST_SHA256);
-	while (!rc && (n = getline(&line, &cap, f)) > 0)
-		if (n > 1)
-			rc = load_line(&l, line, (size_t)n);
-	free(line);
-	fclose(f);
-	if (!l.ended)
-		ferry__digest_drop(&l.digest);
+	l.file.ctx = &l;
+	rc = ferry__manifest_read(&l.file, path, err);
+	if (!rc && l.file.frozen)
+		m->manifest = ferry__keep(m, l.file.found);
 	return rc ? rc : check_shard(&l);
 }

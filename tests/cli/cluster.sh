@@ -3,18 +3,31 @@
 # manifests and options are refused.  KUBERNETES_VALIDATE names the program of
 # that name, which checks against the schemas of Kubernetes.
 . "$abs_top_srcdir/tests/cli/lib.sh"
+version=$("$FERRY" --version | sed -n '1s/.* //p')
 FERRY=$abs_top_builddir/tests/cli/jobs
+
+# seal: what stands on stdin with the tail that its digest needs.
+seal()
+{
+	cat >"$scratch/.t/lines"
+	cat "$scratch/.t/lines"
+	printf '{"end": %d, "digest": "sha256:%s"}\n' \
+		$(($(wc -l <"$scratch/.t/lines") - 1)) \
+		"$(sha256sum <"$scratch/.t/lines" | cut -d ' ' -f 1)"
+}
 
 # manifest SHARDS LINE...: one that is whole
 manifest()
 {
 	shards=$1
 	shift
-	printf '{"ferry_manifest": 1, "output": "new dir", "roots": ["old"], "items": %d, "shards": %d}\n' $# "$shards"
-	for each; do
-		printf '{"source": "old/a.pt", %s}\n' "$each"
-	done
-	printf '{"end": %d, "digest": "sha256:12ab"}\n' $#
+	{
+		printf '{"ferry_manifest": 1, "ferry": "%s", "output": "new dir", "roots": ["old"], "items": %d, "shards": %d}\n' \
+			"$version" $# "$shards"
+		for each; do
+			printf '{"source": "old/a.pt", %s}\n' "$each"
+		done
+	} | seal
 }
 
 has()
@@ -37,7 +50,7 @@ json
 json_is shards 3
 json_is items 3
 json_is nbytes 905000000010
-json_is digest sha256:12ab
+json_is digest "$(sed -n 's/.*"digest": "\([^"]*\).*/\1/p' "$dir/work.jsonl")"
 json_is script "$dir/work.sbatch"
 json_is job null
 job=$dir/work.sbatch
@@ -138,9 +151,9 @@ refused()
 }
 manifest 2 '"action": "convert", "shard": 1, "nbytes": 5' >good
 sed 2q good >w.jsonl
-refused 1 w.jsonl 'is not whole'
+refused 1 w.jsonl 'the end is missing'
 : >w.jsonl
-refused 1 w.jsonl 'is not whole'
+refused 1 w.jsonl 'is no frozen manifest'
 sed 's/"shard": 1/"shard": 2/' good >w.jsonl
 refused 1 w.jsonl "in a shard that there isn't"
 sed 's/"shards": 2/"shards": 0/' good >w.jsonl
@@ -148,11 +161,15 @@ refused 1 w.jsonl 'no number of shards'
 sed 's/manifest": 1/manifest": 2/' good >w.jsonl
 refused 3 w.jsonl 'has version 2'
 sed 's/"end": 1/"end": 4/' good >w.jsonl
-refused 1 w.jsonl 'has not the number of items'
+refused 1 w.jsonl 'the number of items is not that of the lines'
 sed 's/, "digest.*/}/' good >w.jsonl
 refused 1 w.jsonl 'ends without a digest'
 cat good good >w.jsonl
-refused 1 w.jsonl 'goes on after its end'
+refused 1 w.jsonl 'stands after the end'
+sed 's/"nbytes": 5/"nbytes": 6/' good >w.jsonl
+refused 1 w.jsonl 'the digest is not that of the lines before'
+sed 's/"ferry": "/&0/' good >w.jsonl
+refused 3 w.jsonl 'was frozen by another version of ferry'
 echo '{"source": "old/a.pt"}' >w.jsonl
 refused 1 w.jsonl 'is no frozen manifest'
 head -c 3000 /dev/urandom >w.jsonl

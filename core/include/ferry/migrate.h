@@ -182,6 +182,24 @@ FERRY_API int ferry_migration_freeze(struct ferry_migration *m,
 				     const char *path, uint32_t n_shards,
 				     struct ferry_error *err);
 
+/* What is in a frozen manifest. */
+struct ferry_manifest_summary {
+	uint32_t n_shards;
+	uint64_t n_items, nbytes;	/* to be converted or copied */
+	uint64_t largest_item, largest_shard;	/* bytes */
+	char digest[72];		/* of all that is in it */
+};
+
+/*
+ * Read one without making a migration of it.  `each` gets DST, or each root of
+ * one in place.  MALFORMED when it is none, or not what was written;
+ * UNSUPPORTED when another ferry froze it.
+ */
+FERRY_API int ferry_manifest_sum(const char *path,
+				 struct ferry_manifest_summary *out,
+				 void (*each)(void *ctx, const char *output),
+				 void *ctx, struct ferry_error *err);
+
 /*
  * Make all outputs that are not done.  Failures of items are no error: see
  * out->n.  CANCELLED when it was stopped, LIMIT after max_failures, IO when
