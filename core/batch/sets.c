@@ -304,10 +304,18 @@ static bool is_failed(const struct ferry__entry *e)
 	return e->item.state == FERRY_ITEM_FAILED;
 }
 
-/* An index that can't be read because of what is missing. */
+/* It may be one that names shards. */
 static bool is_index(const struct ferry__entry *e)
 {
-	return is_failed(e) && e->shards && e->item.code == FERRY_NOTFOUND;
+	struct shard_name name;
+
+	return is_failed(e) && e->shards && !parse_name(e->item.source, &name);
+}
+
+/* What it names may be removed. */
+static bool is_left(const struct ferry__entry *e)
+{
+	return is_index(e) && e->item.code == FERRY_NOTFOUND;
 }
 
 static bool is_part(const struct ferry__entry *e, struct shard_name *name)
@@ -399,7 +407,7 @@ static int take_rests(struct searching *s)
 	for (size_t i = 0; i < m->n && !rc; i++) {
 		struct ferry__entry *e = &m->entries[i];
 
-		if (!is_index(e) && !is_part(e, &name))
+		if (!is_left(e) && !is_part(e, &name))
 			continue;
 		rc = look(s);
 		r = rc ? NULL : rest_of(s, e);

@@ -182,6 +182,7 @@ recovers()
 # killed before each change of a name and run again, ends as one that is not.
 # Meanwhile each file of FROM is under some name, or all that is made of it is.
 cuts=0
+puts=0
 sums()
 {
 	(cd "$1" && find . -name .ferry -prune -o -type f -exec sha256sum {} +)
@@ -209,6 +210,7 @@ killed_at()
 	faulty 0 0 migrate -q -j 1 "$@"
 	status 0
 	n_names=$(od -An -j8 -N4 -tu4 "$counted" | tr -d ' ')
+	n_put=$(n_writes)
 	mv set set0
 	[ ! -e there ] || mv there there0
 	for each in set0 there0; do
@@ -229,6 +231,18 @@ killed_at()
 			fail "$name, killed before name $n: $(head -n 3 .t/diff)"
 		[ ! -e there0 ] || diff -r -x .ferry there0 there >.t/diff 2>&1 ||
 			fail "$name, killed before name $n: $(head -n 3 .t/diff)"
+	done
+	n=0
+	while [ $n -lt "$n_put" ]; do
+		n=$((n + 1))
+		rm -rf set there
+		cp -rp "$from" set
+		faulty $n 5 migrate -q -j 1 "$@"
+		puts=$((puts + 1))
+		run migrate -q -j 1 "$@"
+		status 0
+		diff -r -x .ferry set0 set >.t/diff 2>&1 ||
+			fail "$name, write $n failed: $(head -n 3 .t/diff)"
 	done
 }
 
@@ -414,9 +428,30 @@ two=$!
 wait $one || fail "the first twin's status is $?"
 wait $two || fail "the second twin's status is $?"
 same cut 'twins'
+# In place, two of a set: one waits for the other or finds it done; a twin may
+# fail where the other replaced what it reads.
+rm -rf set set0
+cp -rp .t/sets set
+twins='--in-place set --to-format safetensors --add-prefix a. --shard-size 50B'
+run migrate -q $twins
+mv set set0
+i=0
+while [ $i -lt 10 ]; do
+	i=$((i + 1))
+	rm -rf set
+	cp -rp .t/sets set
+	"$FERRY" migrate -q $twins 2>.t/twin &
+	one=$!
+	"$FERRY" migrate -q $twins 2>.t/other
+	wait $one
+	run migrate $twins
+	status 0
+	diff -r -x .ferry set0 set >.t/diff 2>&1 ||
+		fail "twins in place: $(head -n 3 .t/diff)"
+done
 
 echo "killed $killed times in $runs runs ($found outputs stood, $redone redone)," \
 	"$writes writes failed ($failed told, of $total)," \
 	"$full of $rooms times the disk was full, $changed changed source," \
-	"$cuts times killed at a set"
+	"$cuts times killed at a set ($puts writes failed)"
 finish

@@ -231,6 +231,12 @@ status 5
 err 'm-00002-of-00003.safetensors is named in it but missing'
 err '2 member, 1 failed'
 nothing_made
+of_three
+sed -i 's/"a"/"z"/' three/m.safetensors.index.json
+run migrate three new --to-format torch
+status 5
+err '3 member, 1 failed'
+nothing_made
 # All shards without an index are files like any.
 of_three
 rm three/m.safetensors.index.json
