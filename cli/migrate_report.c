@@ -75,7 +75,10 @@ static void add_row(struct cli_table *t, const struct ferry_item *i)
 	cli_cell(t, ferry_bytes_text(i->nbytes, size));
 	cli_cell(t, planned ? ferry_bytes_text(i->bytes_out, size) : "");
 	cell_text(t, i->losses);
-	cell_text(t, planned ? i->output : i->reason);
+	if (planned)
+		cell_text(t, i->output);
+	else
+		cli_cell_done(t, i->reason ? i->reason : "");
 }
 
 static void print_table(const struct ferry_migration *m)

@@ -433,6 +433,13 @@ failed:malformed names/</script>.pt
 END
 absent pwned
 
+# A name in a reason is escaped once, in the table, too.
+mkdir lines
+pair "lines/$(printf 'a\nb').safetensors"
+pair lines/c.safetensors
+run migrate lines one --to-format torch --name one.pt --dry-run
+out 'its output would be that of lines/a\nb.safetensors, too'
+
 # Too long with what is kept beside it: told before anything is made.
 x=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 x=$x$x$x$x$x
