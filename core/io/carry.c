@@ -35,7 +35,8 @@ void ferry_carrier_report(struct ferry_carrier *w, bool always)
 }
 
 /* After every buffer: count, tell, and see whether to go on. */
-static int advance(struct ferry_carrier *w, uint64_t n, struct ferry_error *err)
+int ferry_carrier_advance(struct ferry_carrier *w, uint64_t n,
+			  struct ferry_error *err)
 {
 	struct ferry_engine *e = w->engine;
 
@@ -45,7 +46,8 @@ static int advance(struct ferry_carrier *w, uint64_t n, struct ferry_error *err)
 	return ferry_work_check(e->work, err);
 }
 
-static int reserve(struct ferry_carrier *w, size_t n, struct ferry_error *err)
+int ferry_carrier_reserve(struct ferry_carrier *w, size_t n,
+			  struct ferry_error *err)
 {
 	if (n <= w->cap)
 		return 0;
@@ -59,7 +61,7 @@ static int reserve(struct ferry_carrier *w, size_t n, struct ferry_error *err)
 }
 
 /* One more range of the sink is written. */
-static void written(struct ferry_carrier *w, uint64_t offset, uint64_t n)
+void ferry_carrier_written(struct ferry_carrier *w, uint64_t offset, uint64_t n)
 {
 	if (!w->engine->work->no_sync)
 		ferry_sink_write_back(w->engine->sink, offset, n);
@@ -80,7 +82,7 @@ static int carry_data(struct ferry_carrier *w, const struct ferry_transfer *t,
 		n = nbytes < step ? (size_t)nbytes : step;
 		data = ferry_source_memory(t->source, from, n);
 		if (!data) {
-			code = reserve(w, step, err);
+			code = ferry_carrier_reserve(w, step, err);
 			if (!code)
 				code = ferry_source_read(t->source, w->buffer,
 							 from, n, err);
@@ -93,11 +95,11 @@ static int carry_data(struct ferry_carrier *w, const struct ferry_transfer *t,
 		code = look ? 0 : ferry_sink_put(w->engine->sink, data, n, to,
 						 err);
 		if (!code)
-			code = advance(w, n, err);
+			code = ferry_carrier_advance(w, n, err);
 		if (code)
 			return code;
 		if (!look)
-			written(w, to, n);
+			ferry_carrier_written(w, to, n);
 		from += n;
 		to += n;
 		nbytes -= n;
@@ -140,16 +142,17 @@ static int carry_kernel(struct ferry_carrier *w, int fd, uint64_t from,
 		if (n <= 0)
 			return 0;
 		*done += (uint64_t)n;
-		written(w, (uint64_t)out - (uint64_t)n, (uint64_t)n);
-		code = advance(w, (uint64_t)n, err);
+		ferry_carrier_written(w, (uint64_t)out - (uint64_t)n,
+				      (uint64_t)n);
+		code = ferry_carrier_advance(w, (uint64_t)n, err);
 		if (code)
 			return code;
 	}
 	return 0;
 }
 
-static void add_crc(struct ferry_load *l, uint64_t offset, uint64_t nbytes,
-		    uint32_t crc)
+void ferry_carrier_add_crc(struct ferry_load *l, uint64_t offset,
+			   uint64_t nbytes, uint32_t crc)
 {
 	crc = ferry_crc32_combine(crc, 0, l->t->nbytes - offset - nbytes);
 	__atomic_fetch_xor(&l->crc, crc, __ATOMIC_RELAXED);
@@ -157,7 +160,7 @@ static void add_crc(struct ferry_load *l, uint64_t offset, uint64_t nbytes,
 }
 
 /* The CRC of bytes on their way is wanted, or can be compared. */
-static bool is_seen(const struct ferry_portion *job)
+bool ferry_carrier_sees(const struct ferry_portion *job)
 {
 	const struct ferry_load *l = job->load;
 
@@ -171,7 +174,7 @@ int ferry_carrier_carry(struct ferry_carrier *w,
 {
 	struct ferry_load *l = job->load;
 	struct ferry_transfer *t = l->t;
-	bool see = is_seen(job);
+	bool see = ferry_carrier_sees(job);
 	uint64_t from, done = 0;
 	uint32_t crc = 0;
 	int code = 0;
@@ -187,7 +190,7 @@ int ferry_carrier_carry(struct ferry_carrier *w,
 		code = carry_data(w, t, offset + done, nbytes - done, step,
 				  job->look, see ? &crc : NULL, err);
 	if (!code && see && !done)
-		add_crc(l, offset, nbytes, crc);
+		ferry_carrier_add_crc(l, offset, nbytes, crc);
 	return code;
 }
 
@@ -221,8 +224,9 @@ static void see(const struct ferry_portion *jobs, size_t n,
 	size_t i;
 
 	for (i = 0; i < n; data += jobs[i++].nbytes)
-		if (is_seen(&jobs[i]))
-			add_crc(jobs[i].load, jobs[i].offset, jobs[i].nbytes,
+		if (ferry_carrier_sees(&jobs[i]))
+			ferry_carrier_add_crc(jobs[i].load, jobs[i].offset,
+				jobs[i].nbytes,
 				ferry_crc32(0, data, (size_t)jobs[i].nbytes));
 }
 
@@ -232,7 +236,7 @@ int ferry_carrier_gather(struct ferry_carrier *w,
 {
 	uint64_t to = jobs[0].load->t->sink_offset + jobs[0].offset;
 	size_t nbytes = 0;
-	int code = reserve(w, 2 * w->engine->gather_max, err);
+	int code = ferry_carrier_reserve(w, 2 * w->engine->gather_max, err);
 
 	if (!code && !w->fragments)
 		w->fragments = ferry_alloc_zero(FERRY_GATHER_MOST,
@@ -246,9 +250,9 @@ int ferry_carrier_gather(struct ferry_carrier *w,
 	see(jobs, n, w->buffer);
 	code = ferry_sink_put(w->engine->sink, w->buffer, nbytes, to, err);
 	if (!code)
-		code = advance(w, nbytes, err);
+		code = ferry_carrier_advance(w, nbytes, err);
 	if (!code)
-		written(w, to, nbytes);
+		ferry_carrier_written(w, to, nbytes);
 	return code;
 }
 

@@ -3,7 +3,7 @@
 
 #include <libdeflate.h>
 
-#include <ferry/sys/sink.h>
+#include "core/io/transfer.h"
 
 #define POLYNOMIAL UINT32_C(0xedb88320)
 #define ONE (UINT32_C(1) << 31)		/* x^0: bits run from the top */
@@ -27,15 +27,24 @@ static uint32_t multiply(uint32_t a, uint32_t b)
 	return product;
 }
 
-/* Appending nb bytes to A multiplies A's remainder by x^(8 nb). */
-uint32_t ferry_crc32_combine(uint32_t a, uint32_t b, uint64_t nb)
+uint32_t ferry_crc32_power(uint64_t nb)
 {
-	uint32_t power = X_8;
+	uint32_t power = X_8, result = ONE;
 
-	for (; nb && a; nb >>= 1) {
+	for (; nb; nb >>= 1) {
 		if (nb & 1)
-			a = multiply(a, power);
+			result = multiply(result, power);
 		power = multiply(power, power);
 	}
-	return a ^ b;
+	return result;
+}
+
+uint32_t ferry_crc32_append(uint32_t a, uint32_t b, uint32_t power)
+{
+	return multiply(a, power) ^ b;
+}
+
+uint32_t ferry_crc32_combine(uint32_t a, uint32_t b, uint64_t nb)
+{
+	return a ? ferry_crc32_append(a, b, ferry_crc32_power(nb)) : b;
 }

@@ -1,4 +1,5 @@
 core_libferry_la_SOURCES += \
+	core/io/block.c \
 	core/io/carry.c \
 	core/io/clone.c \
 	core/io/commit.c \
@@ -38,6 +39,7 @@ core_libferry_la_SOURCES += \
 	core/model/gather_box.h \
 	core/model/gather_copy.c \
 	core/model/gather_copy.h \
+	core/model/gather_grid.c \
 	core/model/mean.c \
 	core/model/mean.h \
 	core/model/mean_kernel.c \
@@ -56,6 +58,10 @@ tests_unit_test_source_LDADD = core/libferry.la $(CRITERION_LIBS) $(ZLIB_LIBS)
 tests_unit_test_sink_SOURCES = tests/unit/test_sink.c
 tests_unit_test_sink_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_sink_LDADD = core/libferry.la $(CRITERION_LIBS)
+
+tests_unit_test_block_SOURCES = tests/unit/test_block.c
+tests_unit_test_block_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_block_LDADD = core/libferry.la $(CRITERION_LIBS) $(ZLIB_LIBS)
 
 tests_unit_test_fragment_SOURCES = tests/unit/test_fragment.c
 tests_unit_test_fragment_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
@@ -99,6 +105,7 @@ tests_unit_test_resize_LDADD = core/libferry.la $(CRITERION_LIBS) -lm
 
 UNIT_TESTS += \
 	tests/unit/test_assemble \
+	tests/unit/test_block \
 	tests/unit/test_cast \
 	tests/unit/test_fragment \
 	tests/unit/test_mean \

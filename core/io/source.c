@@ -135,6 +135,20 @@ size_t ferry_source_chunk(struct ferry_source *src)
 	return src->ops->chunk ? src->ops->chunk(src) : 0;
 }
 
+bool ferry_source_grid(struct ferry_source *src, uint64_t offset, uint64_t n,
+		       size_t most, struct ferry_grid *out)
+{
+	return src->ops->grid && !offset && n == src->nbytes &&
+	       src->ops->grid(src, most, out);
+}
+
+int ferry_source_read_block(struct ferry_source *src, void *buf,
+			    const uint64_t *first, const uint64_t *count,
+			    struct ferry_error *err)
+{
+	return src->ops->read_block(src, buf, first, count, err);
+}
+
 static int fail_read(const struct ferry_source *src, uint64_t offset, int e,
 		     struct ferry_error *err)
 {
@@ -421,6 +435,22 @@ static size_t range_chunk(struct ferry_source *src)
 	return ferry_source_chunk(((struct range_source *)src)->parent);
 }
 
+static bool range_grid(struct ferry_source *src, size_t most,
+		       struct ferry_grid *out)
+{
+	struct range_source *r = (struct range_source *)src;
+
+	return ferry_source_grid(r->parent, r->offset, src->nbytes, most, out);
+}
+
+static int range_read_block(struct ferry_source *src, void *buf,
+			    const uint64_t *first, const uint64_t *count,
+			    struct ferry_error *err)
+{
+	return ferry_source_read_block(((struct range_source *)src)->parent,
+				       buf, first, count, err);
+}
+
 static void range_free(struct ferry_source *src)
 {
 	ferry_source_unref(((struct range_source *)src)->parent);
@@ -433,6 +463,8 @@ static const struct ferry_source_ops range_ops = {
 	.crc32 = range_crc32,
 	.memory = range_memory,
 	.chunk = range_chunk,
+	.grid = range_grid,
+	.read_block = range_read_block,
 	.free = range_free,
 };
 

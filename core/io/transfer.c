@@ -19,6 +19,11 @@
 #define BUFFER_MIN ((size_t)64 << 10)
 /* Larger ranges gain nothing from company. */
 #define GATHER_BELOW ((uint64_t)BUFFER_MIN)
+/* Runs in blocks of the least are some pages long; those of the most are long
+ * enough.  What all threads hold at a time is to be little, if it can. */
+#define BLOCK_MIN ((size_t)2 << 20)
+#define BLOCK_MAX ((size_t)16 << 20)
+#define BLOCKS_NBYTES ((size_t)32 << 20)
 #define RESERVE_MIN (UINT64_C(8) << 20)
 #define THREADS_MAX 256
 
@@ -26,7 +31,8 @@
  * and side by side. */
 struct piece {
 	size_t first, end;		/* jobs */
-	uint64_t offset, nbytes;	/* of the only job, unless whole */
+	uint64_t offset, nbytes;	/* of the only job, unless whole; or
+					 * numbers of blocks */
 	bool whole, gathered;
 };
 
@@ -73,6 +79,22 @@ static size_t gather_end(const struct ferry_engine *e, size_t first)
 	return (size_t)(job - e->jobs);
 }
 
+/* A block, or all where they have an order. */
+static void claim_blocks(struct ferry_engine *e,
+			 const struct ferry_portion *job, struct piece *p)
+{
+	const struct ferry_grid *grid = job->load->grid;
+	uint64_t left = ferry_grid_count(grid) - e->next_offset;
+
+	p->end = p->first + 1;
+	p->nbytes = grid->in_order ? left : 1;
+	e->next_offset += p->nbytes;
+	if (p->nbytes == left) {
+		e->next++;
+		e->next_offset = 0;
+	}
+}
+
 static bool claim(struct ferry_engine *e, struct piece *p)
 {
 	const struct ferry_portion *job;
@@ -88,6 +110,10 @@ static bool claim(struct ferry_engine *e, struct piece *p)
 	p->offset = e->next_offset;
 	p->whole = forwards(job);
 	p->gathered = false;
+	if (job->load->grid) {
+		claim_blocks(e, job, p);
+		goto out;
+	}
 	if (p->whole) {
 		while (++e->next < e->n && e->jobs[e->next].load->t->source ==
 					   job->load->t->source)
@@ -127,6 +153,9 @@ static int carry_piece(struct ferry_carrier *w, const struct piece *p,
 	if (p->gathered)
 		return ferry_carrier_gather(w, &e->jobs[p->first],
 					    p->end - p->first, err);
+	if (e->jobs[p->first].load->grid)
+		return ferry_carrier_blocks(w, &e->jobs[p->first], p->offset,
+					    p->nbytes, err);
 	for (i = p->first; !code && i < p->end; i++) {
 		const struct ferry_portion *job = &e->jobs[i];
 
@@ -182,6 +211,25 @@ static void start(struct ferry_carrier *w)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+static int plan_blocks(struct ferry_engine *e, unsigned n_threads,
+		       struct ferry_error *err)
+{
+	size_t i;
+	int code = 0;
+
+	e->block_max = BLOCKS_NBYTES / n_threads;
+	if (e->block_max < BLOCK_MIN)
+		e->block_max = BLOCK_MIN;
+	if (e->block_max > BLOCK_MAX)
+		e->block_max = BLOCK_MAX;
+	if (e->block_max > e->buffer_max)
+		e->block_max = e->buffer_max;
+	for (i = 0; i < e->n && !code; i++)
+		if (e->jobs[i].nbytes >= GATHER_BELOW)
+			code = ferry_carrier_plan(e, &e->jobs[i], err);
+	return code;
+}
+
 /* Fewer threads than wanted, down to the caller's own, still do all. */
 static int run(struct ferry_engine *e, uint64_t nbytes, struct ferry_error *err)
 {
@@ -189,6 +237,7 @@ static int run(struct ferry_engine *e, uint64_t nbytes, struct ferry_error *err)
 	unsigned n = n_threads(e, nbytes);
 	struct ferry_carrier *workers;
 	unsigned i;
+	int code;
 
 	if (!memory)
 		memory = MEMORY_DEFAULT;
@@ -206,6 +255,9 @@ static int run(struct ferry_engine *e, uint64_t nbytes, struct ferry_error *err)
 			(size_t)(memory / 2 / n);
 	e->gather_max = (e->buffer_max < BUFFER_NBYTES ? e->buffer_max :
 			 BUFFER_NBYTES) / 2;
+	code = plan_blocks(e, n, err);
+	if (code)
+		return code;
 	workers = ferry_alloc_zero(n, sizeof(*workers));
 	if (!workers)
 		return ferry_fail_nomem(err, "worker threads");
@@ -406,6 +458,8 @@ int ferry_sink_transfer(struct ferry_sink *s, struct ferry_transfer *t,
 		code = transfer_loads(&e, n, total, err);
 		pthread_mutex_destroy(&e.lock);
 	}
+	for (i = 0; e.loads && i < n; i++)
+		ferry_alloc_free(e.loads[i].grid);
 	ferry_alloc_free(e.jobs);
 	ferry_alloc_free(e.loads);
 	return code;

@@ -1,6 +1,7 @@
 /*
- * What the two layers of the transfer engine share: transfer.c says which bytes
- * are whose turn, carry.c takes them from their source into the sink.
+ * What the layers of the transfer engine share: transfer.c says which bytes are
+ * whose turn; carry.c, and block.c where they come in blocks, take them from
+ * their source into the sink.
  */
 #ifndef FERRY_IO_TRANSFER_H
 #define FERRY_IO_TRANSFER_H
@@ -19,6 +20,9 @@
 /* A transfer under way. */
 struct ferry_load {
 	struct ferry_transfer *t;
+	struct ferry_grid *grid;	/* read in blocks; NULL: in order */
+	_Atomic uint64_t flushed;	/* of those: what is on its way to the
+					 * disk, from the beginning */
 	size_t chunk;			/* what its source asks for */
 	bool must_compute;		/* its CRC: all bytes are to be seen */
 	bool may_compare;		/* with recorded, if all were seen */
@@ -42,6 +46,7 @@ struct ferry_engine {
 	struct ferry_portion *jobs;
 	size_t n;			/* jobs */
 	size_t buffer_max;		/* per thread */
+	size_t block_max;		/* bytes of a block */
 	size_t gather_max;		/* bytes gathered into one write; as
 					 * many are read at a time for it */
 	atomic_bool kernel_copy;	/* copy_file_range still works */
@@ -50,7 +55,7 @@ struct ferry_engine {
 
 	pthread_mutex_t lock;		/* of what follows */
 	size_t next;			/* job */
-	uint64_t next_offset;		/* in that job */
+	uint64_t next_offset;		/* in that job; of blocks: a number */
 	int code;
 	struct ferry_error error;
 };
@@ -81,6 +86,37 @@ int ferry_carrier_carry(struct ferry_carrier *w,
 int ferry_carrier_gather(struct ferry_carrier *w,
 			 const struct ferry_portion *jobs, size_t n,
 			 struct ferry_error *err);
+
+/*
+ * Choose how the job is read: l->grid is made where that is in blocks, and
+ * released by the engine.
+ */
+int ferry_carrier_plan(const struct ferry_engine *e, struct ferry_portion *job,
+		       struct ferry_error *err);
+uint64_t ferry_grid_count(const struct ferry_grid *grid);
+
+/* Carry n blocks of the job from number `first` on, as the grid is walked.
+ * Ends early, without an error, when the engine stops. */
+int ferry_carrier_blocks(struct ferry_carrier *w,
+			 const struct ferry_portion *job, uint64_t first,
+			 uint64_t n, struct ferry_error *err);
+
+/* For these: a buffer of n bytes, n bytes at `offset` of the sink are written,
+ * n are done (CANCELLED when that is wanted), and the CRC of some is known. */
+int ferry_carrier_reserve(struct ferry_carrier *w, size_t n,
+			  struct ferry_error *err);
+void ferry_carrier_written(struct ferry_carrier *w, uint64_t offset,
+			   uint64_t n);
+int ferry_carrier_advance(struct ferry_carrier *w, uint64_t n,
+			  struct ferry_error *err);
+bool ferry_carrier_sees(const struct ferry_portion *job);
+void ferry_carrier_add_crc(struct ferry_load *l, uint64_t offset,
+			   uint64_t nbytes, uint32_t crc);
+
+/* What n bytes more multiply a CRC by; the CRC of A followed by B, by that of
+ * B's length. */
+uint32_t ferry_crc32_power(uint64_t n);
+uint32_t ferry_crc32_append(uint32_t a, uint32_t b, uint32_t power);
 
 /* Tell the progress: now and then, or always. */
 void ferry_carrier_report(struct ferry_carrier *w, bool always);

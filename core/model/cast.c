@@ -11,6 +11,9 @@
 /* Input converted at a time; it should stay in the second-level cache. */
 #define STEP_NBYTES ((size_t)128 << 10)
 
+/* From here on it counts in which order a tensor is read. */
+#define OTHERWISE_NBYTES ((uint64_t)64 << 10)
+
 struct cast_source {
 	struct ferry_source base;
 	struct ferry_source *parent;
@@ -110,10 +113,50 @@ static int cast_new(struct ferry_source **out, struct ferry_source *parent,
 	return 0;
 }
 
+/*
+ * The order in which t lies below, which a cast had better read it in, and the
+ * way back; false when it is t's own.
+ */
+static bool lies_otherwise(const struct ferry_tensor *t, unsigned *order,
+			   unsigned *back)
+{
+	bool otherwise = false;
+	unsigned i, j;
+
+	for (i = 0; i < t->ndim; i++) {
+		if (!t->strides[i])
+			return false;
+		for (j = i; j && t->strides[order[j - 1]] < t->strides[i]; j--)
+			order[j] = order[j - 1];
+		order[j] = i;
+		otherwise = otherwise || j < i;
+	}
+	for (i = 0; i < t->ndim; i++)
+		back[order[i]] = i;
+	return otherwise && ferry_tensor_nbytes(t) >= OTHERWISE_NBYTES;
+}
+
+/* Moved when it is cast, not before: then it can be read in blocks. */
+static int cast_below(struct ferry_store *s, struct ferry_value *t,
+		      enum ferry_dtype dtype, const unsigned *order,
+		      const unsigned *back, struct ferry_value **out,
+		      struct ferry_error *err)
+{
+	struct ferry_value *v;
+	int code = ferry_op_permute(s, t, order, &v, err);
+
+	if (!code)
+		code = ferry_op_cast(s, v, dtype, &v, err);
+	if (!code)
+		code = ferry_op_permute(s, v, back, &v, err);
+	return code ? code : ferry_op_contiguous(s, v, out, err);
+}
+
 int ferry_op_cast(struct ferry_store *s, struct ferry_value *t,
 		  enum ferry_dtype dtype, struct ferry_value **out,
 		  struct ferry_error *err)
 {
+	unsigned order[FERRY_MAX_RANK], back[FERRY_MAX_RANK];
 	const struct ferry_tensor *in;
 	struct ferry_source *src;
 	struct cast cast;
@@ -137,6 +180,8 @@ int ferry_op_cast(struct ferry_store *s, struct ferry_value *t,
 				  "cast: size of the result overflows 63 bits");
 	if (in->flags & FERRY_META)
 		return ops_meta(s, in, dtype, in->ndim, in->shape, out, err);
+	if (lies_otherwise(in, order, back))
+		return cast_below(s, t, dtype, order, back, out, err);
 	code = ferry_tensor_source(s, in, &src, &offset, err);
 	if (!code)
 		code = cast_new(&src, src, offset, ferry_tensor_nelem(in),

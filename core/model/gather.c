@@ -64,15 +64,21 @@ static void resolve(void *data, uint64_t n, enum ferry_dtype dtype,
 		flip_floats(p + part, n, part, size);
 }
 
+static void get_box(const struct gather *g, struct box *b)
+{
+	b->ndim = g->ndim;
+	b->esize = ferry_dtype_size(g->dtype);
+	memcpy(b->axis, g->axis, g->ndim * sizeof(g->axis[0]));
+}
+
 static int gather_elements(void *ctx, void *buf, uint64_t first, uint64_t n,
 			   struct ferry_error *err)
 {
 	struct gather *g = ctx;
-	struct box b = { .ndim = g->ndim };
+	struct box b;
 	int code;
 
-	b.esize = ferry_dtype_size(g->dtype);
-	memcpy(b.axis, g->axis, g->ndim * sizeof(g->axis[0]));
+	get_box(g, &b);
 	code = box_read(&b, g->parent, g->first, first, n, buf,
 			first * b.esize, err);
 	if (!code && g->flags)
@@ -92,13 +98,52 @@ static int gather_read(struct ferry_source *src, void *buf, uint64_t offset,
 static size_t gather_chunk(struct ferry_source *src)
 {
 	struct gather *g = (struct gather *)src;
-	struct box b = { .ndim = g->ndim };
+	struct box b;
 
-	b.esize = ferry_dtype_size(g->dtype);
-	memcpy(b.axis, g->axis, g->ndim * sizeof(g->axis[0]));
+	get_box(g, &b);
 	if (b.ndim == 1 && b.axis[0].from == 1)
 		return ferry_source_chunk(g->parent);
 	return box_chunk(&b);
+}
+
+static bool streams(const struct gather *g)
+{
+	return ferry_source_chunk(g->parent) == FERRY_CHUNK_FORWARDS;
+}
+
+static bool gather_grid(struct ferry_source *src, size_t most,
+			struct ferry_grid *out)
+{
+	struct gather *g = (struct gather *)src;
+	struct box b;
+
+	if (g->ndim < 2 || ferry_source_memory(g->parent, g->first, 1))
+		return false;
+	get_box(g, &b);
+	return box_grid(&b, most, streams(g), out);
+}
+
+static int gather_read_block(struct ferry_source *src, void *buf,
+			     const uint64_t *first, const uint64_t *count,
+			     struct ferry_error *err)
+{
+	struct gather *g = (struct gather *)src;
+	uint64_t from[FERRY_MAX_RANK], n[FERRY_MAX_RANK], nelem = 1;
+	unsigned i;
+	struct box b;
+	int code;
+
+	get_box(g, &b);
+	for (i = 0; i < b.ndim; i++) {
+		from[i] = first[i] / (i + 1 == b.ndim ? b.esize : 1);
+		n[i] = count[i] / (i + 1 == b.ndim ? b.esize : 1);
+		nelem *= n[i];
+	}
+	code = box_read_block(&b, g->parent, g->first, from, n, streams(g),
+			      buf, err);
+	if (!code && g->flags)
+		resolve(buf, nelem, g->dtype, g->flags);
+	return code;
 }
 
 static void gather_free(struct ferry_source *src)
@@ -110,6 +155,8 @@ static void gather_free(struct ferry_source *src)
 static const struct ferry_source_ops gather_ops = {
 	.read = gather_read,
 	.chunk = gather_chunk,
+	.grid = gather_grid,
+	.read_block = gather_read_block,
 	.free = gather_free,
 };
 

@@ -36,6 +36,8 @@ struct reading {
 	uint64_t step[FERRY_MAX_RANK];	/* indices taken together */
 	bool packed[FERRY_MAX_RANK];
 	bool direct;			/* without the scratch */
+	bool forwards;			/* in the order of the source */
+	const uint64_t *whole;		/* counts of what it is a block of */
 };
 
 void box_simplify(struct box *b)
@@ -71,7 +73,7 @@ void box_make_dense(struct box *b)
 	}
 }
 
-static void sort_by_from(const struct box *b, unsigned *order)
+void box_sort(const struct box *b, unsigned *order)
 {
 	unsigned i, j;
 
@@ -87,13 +89,14 @@ static void sort_by_from(const struct box *b, unsigned *order)
 static uint64_t choose_block(struct reading *r, const struct box *b)
 {
 	uint64_t most = SCRATCH_NBYTES / b->esize;
-	uint64_t span = 1, room;
+	uint64_t span = 1, gap = 0, room;
 	unsigned k;
 
 	for (k = 0; k < b->ndim; k++) {
 		const struct box_axis *x = &b->axis[r->order[k]];
 
-		if (x->from > span + GAP_NBYTES / b->esize)
+		if (x->from > span + GAP_NBYTES / b->esize ||
+		    (gap > span / 8 && !r->forwards))
 			break;
 		r->step[r->order[k]] = x->count;
 		room = x->from ? (most - span) / x->from + 1 : x->count;
@@ -104,6 +107,8 @@ static uint64_t choose_block(struct reading *r, const struct box *b)
 			break;
 		}
 		span += (x->count - 1) * x->from;
+		if (r->whole)
+			gap += (r->whole[r->order[k]] - x->count) * x->from;
 	}
 	r->n_block = k;
 	return span;
@@ -118,12 +123,18 @@ static uint64_t choose_pack(struct reading *r, const struct box *b,
 	uint64_t n = 1;
 	unsigned k, best;
 
+	/* A partly read dimension comes first, or its rest would come late. */
+	if (r->forwards && r->n_block &&
+	    r->step[r->order[r->n_block - 1]] <
+	    b->axis[r->order[r->n_block - 1]].count)
+		return 1;
+
 	while (room > 1) {
 		best = b->ndim;
 		for (k = r->n_block; k < b->ndim; k++)
 			if (!r->packed[r->order[k]] &&
-			    (best == b->ndim || b->axis[r->order[k]].to <
-			     b->axis[best].to))
+			    (best == b->ndim || (!r->forwards &&
+			     b->axis[r->order[k]].to < b->axis[best].to)))
 				best = r->order[k];
 		if (best == b->ndim)
 			break;
@@ -272,6 +283,27 @@ static bool is_direct(const struct reading *r, const struct box *b)
 	return x->from == 1 && x->to == 1 && x->count * b->esize >= 2048;
 }
 
+static int walk_packed(struct reading *r, const struct box *b,
+		       uint64_t position, unsigned char *to,
+		       struct ferry_error *err)
+{
+	uint64_t span, n;
+	int code;
+
+	box_sort(b, r->order);
+	span = choose_block(r, b);
+	r->direct = is_direct(r, b);
+	if (r->direct)
+		return walk(r, b, position, to, err);
+	n = choose_pack(r, b, span);
+	r->scratch = ferry_alloc((span + PAD_NBYTES / b->esize) * n * b->esize);
+	if (!r->scratch)
+		return ferry_fail_nomem(err, "a gather buffer");
+	code = walk(r, b, position, to, err);
+	ferry_alloc_free(r->scratch);
+	return code;
+}
+
 /* Going to and fro in a stream would start it again and again. */
 static int read_whole(const struct box *b, struct ferry_source *src,
 		      uint64_t position, uint64_t nbytes, unsigned char *to,
@@ -295,10 +327,9 @@ static int read_box(const struct box *whole, struct ferry_source *src,
 {
 	struct reading r = { .src = src };
 	struct box b = *whole;
-	uint64_t span, reach = 1, n;
+	uint64_t reach = 1;
 	const void *memory;
 	unsigned i;
-	int code;
 
 	box_simplify(&b);
 	if (b.ndim == 1 && b.axis[0].from == 1 && b.axis[0].to == 1)
@@ -316,18 +347,35 @@ static int read_box(const struct box *whole, struct ferry_source *src,
 	if (reach <= CHUNK_MAX / b.esize &&
 	    ferry_source_chunk(src) == FERRY_CHUNK_FORWARDS)
 		return read_whole(&b, src, position, reach * b.esize, to, err);
-	sort_by_from(&b, r.order);
-	span = choose_block(&r, &b);
-	r.direct = is_direct(&r, &b);
-	if (r.direct)
-		return walk(&r, &b, position, to, err);
-	n = choose_pack(&r, &b, span);
-	r.scratch = ferry_alloc((span + PAD_NBYTES / b.esize) * n * b.esize);
-	if (!r.scratch)
-		return ferry_fail_nomem(err, "a gather buffer");
-	code = walk(&r, &b, position, to, err);
-	ferry_alloc_free(r.scratch);
-	return code;
+	return walk_packed(&r, &b, position, to, err);
+}
+
+/* The dimensions go by ascending stride, so that reading goes forwards. */
+int box_read_block(const struct box *b, struct ferry_source *src, uint64_t base,
+		   const uint64_t *first, const uint64_t *count, bool forwards,
+		   void *to, struct ferry_error *err)
+{
+	uint64_t whole[FERRY_MAX_RANK], stride[FERRY_MAX_RANK], dense = 1;
+	struct reading r = { .src = src, .forwards = forwards };
+	struct box part = { .esize = b->esize };
+	unsigned order[FERRY_MAX_RANK], i, k;
+
+	for (i = b->ndim; i--; ) {
+		base += first[i] * b->axis[i].from * b->esize;
+		stride[i] = dense;
+		dense *= count[i];
+	}
+	box_sort(b, order);
+	for (k = 0; k < b->ndim; k++) {
+		i = order[k];
+		r.step[k] = 1;
+		whole[k] = b->axis[i].count;
+		part.axis[part.ndim++] = (struct box_axis){
+			count[i], b->axis[i].from, stride[i]
+		};
+	}
+	r.whole = whole;
+	return walk_packed(&r, &part, base, to, err);
 }
 
 /*

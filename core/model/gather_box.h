@@ -26,6 +26,9 @@ struct box {
  * C order of the elements stays as it was. */
 void box_simplify(struct box *b);
 
+/* The dimensions by ascending stride of the source. */
+void box_sort(const struct box *b, unsigned *order);
+
 /* Set every `to` to what a dense C-order array has. */
 void box_make_dense(struct box *b);
 
@@ -39,6 +42,22 @@ void box_make_dense(struct box *b);
 int box_read(const struct box *b, struct ferry_source *src, uint64_t base,
 	     uint64_t first, uint64_t n, void *to, uint64_t skip,
 	     struct ferry_error *err);
+
+/*
+ * Copy the sub-box of count[i] indices from first[i] on, densely in C order.
+ * What lies between its runs and belongs to its neighbours is not read for
+ * nothing.  forwards: src is a stream, which is read once from front to back.
+ *
+ * Memory as box_read().
+ */
+int box_read_block(const struct box *b, struct ferry_source *src, uint64_t base,
+		   const uint64_t *first, const uint64_t *count, bool forwards,
+		   void *to, struct ferry_error *err);
+
+/* A grid of sub-boxes of at most `most` bytes for a dense result of a
+ * simplified box; false where reading in order is as good. */
+bool box_grid(const struct box *b, size_t most, bool forwards,
+	      struct ferry_grid *out);
 
 /* Bytes of the result best read at a time, for a dense result: 0 for any. */
 size_t box_chunk(const struct box *b);

@@ -16,7 +16,9 @@
 
 FERRY_BEGIN
 
-/* Views: same storage. */
+/* Views: same storage.  Written out by a transfer, or cast and then written, a
+ * permuted tensor reads what it shows of its source once and in blocks, of
+ * which each thread holds one: see struct ferry_grid. */
 FERRY_API int ferry_op_permute(struct ferry_store *s, struct ferry_value *t,
 			       const unsigned *axes, struct ferry_value **out,
 			       struct ferry_error *err);

@@ -22,6 +22,32 @@ FERRY_BEGIN
 
 struct ferry_source;
 
+/*
+ * How a source that moves elements about is read whole.  What it gives is a
+ * dense array, of which a box of step[i] indices of every dimension is read at
+ * a time, less at the ends; the last dimension counts bytes.
+ *
+ * What a transposition costs: each block reads runs of the source below and
+ * gives runs of the result, both as long as the block's size lets them be (a
+ * block of 16 MiB of a square float32 matrix: 8 KiB each), so that a byte of
+ * the source is read once and one block per thread is held, however wide or
+ * tall it is.  Over a deflated stream the blocks are slabs of the stream, one
+ * pass, where that gives runs of FERRY_GRID_RUN_MIN bytes; else it is inflated
+ * as often as it takes to have such runs: some (bytes of an outermost index of
+ * the stream) * FERRY_GRID_RUN_MIN / (itemsize * block) times.
+ */
+#define FERRY_GRID_RUN_MIN 128
+#define FERRY_GRID_RANK 64
+
+struct ferry_grid {
+	unsigned ndim;
+	bool in_order;		/* the blocks, by one thread */
+	uint64_t shape[FERRY_GRID_RANK];
+	uint64_t step[FERRY_GRID_RANK];
+	/* The dimensions as blocks are best walked, the slowest first. */
+	unsigned char walk[FERRY_GRID_RANK];
+};
+
 struct ferry_source_ops {
 	/* Read exactly n bytes at offset; the caller has checked the bounds. */
 	int (*read)(struct ferry_source *src, void *buf, uint64_t offset,
@@ -41,6 +67,14 @@ struct ferry_source_ops {
 	 * order and by one thread (a deflated stream).  Asked often: it must
 	 * cost the same however much the source is put together from. */
 	size_t (*chunk)(struct ferry_source *src);
+	/* Optional, both or none: see struct ferry_grid.  A grid with blocks of
+	 * at most `most` bytes; false where reading in order is as good. */
+	bool (*grid)(struct ferry_source *src, size_t most,
+		     struct ferry_grid *out);
+	/* The box of count[i] indices from first[i] on, densely in C order. */
+	int (*read_block)(struct ferry_source *src, void *buf,
+			  const uint64_t *first, const uint64_t *count,
+			  struct ferry_error *err);
 	/* Release what it holds and src itself (not src->name).  May be NULL:
 	 * src came from ferry_alloc() and holds nothing. */
 	void (*free)(struct ferry_source *src);
@@ -142,6 +176,15 @@ FERRY_API bool ferry_source_crc32(struct ferry_source *src, uint64_t offset,
 FERRY_API const void *ferry_source_memory(struct ferry_source *src,
 					  uint64_t offset, size_t n);
 FERRY_API size_t ferry_source_chunk(struct ferry_source *src);
+/* Whether, and how, bytes [offset, +n) of src are best read in blocks. */
+FERRY_API bool ferry_source_grid(struct ferry_source *src, uint64_t offset,
+				 uint64_t n, size_t most,
+				 struct ferry_grid *out);
+/* A block of src's grid. */
+FERRY_API int ferry_source_read_block(struct ferry_source *src, void *buf,
+				      const uint64_t *first,
+				      const uint64_t *count,
+				      struct ferry_error *err);
 
 FERRY_END
 
