@@ -130,6 +130,24 @@ int ferry__identify_rest(const struct ferry__entry *e, json_t **out,
 	return identify(e, true, out, nbytes, err);
 }
 
+bool ferry__is_source_told(const struct ferry__entry *e, const char *path,
+			   const json_t *sidecar)
+{
+	size_t root = strlen(e->item.source) - strlen(e->path), i;
+	const json_t *told = json_object_get(sidecar, "source"), *row;
+	json_t *list = json_array();
+	uint64_t nbytes = 0;
+	int rc = list ? identify_file(path, strlen(path) > root ? path + root :
+				      path, list, &nbytes, NULL) : FERRY_NOMEM;
+	bool is;
+
+	is = rc == FERRY_NOTFOUND;
+	json_array_foreach(told, i, row)
+		is |= !rc && json_equal(row, json_array_get(list, 0));
+	json_decref(list);
+	return is;
+}
+
 /* ---- sidecars ------------------------------------------------------------ */
 
 bool ferry__is_as_told(const char *dir, const json_t *file)

@@ -130,7 +130,7 @@ static int tell_replacement(struct settling *s, json_t *plan)
 	return rc;
 }
 
-static bool is_unchanged(struct settling *s)
+bool ferry__is_unchanged(struct settling *s)
 {
 	json_t *now = NULL;
 	uint64_t nbytes;
@@ -143,17 +143,21 @@ static bool is_unchanged(struct settling *s)
 	return same;
 }
 
-/* Another run made it meanwhile, or does. */
-static int give_way(struct settling *s, const char *path)
+int ferry__give_way(struct settling *s)
 {
 	struct ferry__entry *e = s->made->entry;
 	const struct ferry__wanted wanted = {
 		.verified = s->w->m->o.verify, .cancel = s->w->cancel,
 		.key = "",
 	};
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
 
+	s->made->replaced = true;
 	ferry_error_clear(s->err);
-	ferry__replacement_resume(path, NULL);
+	ferry_buffer_printf(&path, "%s" FERRY__MOVING, e->item.source);
+	if (!path.failed)
+		ferry__replacement_resume(path.data, NULL);
+	ferry_buffer_release(&path);
 	json_decref(s->made->before);
 	if (ferry__is_done(e, &wanted, &s->made->before)) {
 		e->item.state = FERRY_ITEM_KEPT;
@@ -190,7 +194,7 @@ static int exchange(struct settling *s, const char *path)
 	if (!rc)
 		rc = ferry__replacement_begin(&r, s->err);
 	if (rc == FERRY_EXISTS)
-		rc = give_way(s, path);
+		rc = ferry__give_way(s);
 	else if (!rc)
 		rc = move_set(s, &r);
 	ferry__replacement_close(&r);
@@ -208,8 +212,8 @@ int ferry__replace_set(struct settling *s)
 	s->made->replaced = true;
 	ferry_buffer_printf(&path, "%s" FERRY__MOVING, item->source);
 	rc = path.failed ? ferry_fail_nomem(s->err, "a file name") :
-	     is_unchanged(s) ? exchange(s, path.data) :
-	     give_way(s, path.data);
+	     ferry__is_unchanged(s) ? exchange(s, path.data) :
+	     ferry__give_way(s);
 	path.n = 0;
 	ferry_buffer_printf(&path, "%s%s", s->dir, name);
 	if (!rc && strcmp(name, ferry__base_name(item->output)))

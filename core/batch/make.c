@@ -312,7 +312,8 @@ static int make(struct ferry__worker *w, struct ferry__made *made,
 	if (!rc)
 		rc = e->action == FERRY__COPY ? copy(w, made, base, err) :
 		     convert(w, made, base, err);
-	return rc ? rc : check_unchanged(e, source, err);
+	/* In place it is looked at when it is replaced. */
+	return rc || ferry__in_place(e) ? rc : check_unchanged(e, source, err);
 }
 
 /* A frozen manifest tells of sources that an earlier run removed, or began to;

@@ -45,6 +45,25 @@ static int fail_removal(struct settling *s, const char *path, int e)
 				"can't be removed", shown);
 }
 
+/* Nothing is made of what was written to it since. */
+static int check_sources(struct settling *s)
+{
+	const struct ferry__entry *e = s->made->entry;
+	const char *path;
+	char shown[256];
+
+	for (size_t i = 0; (path = ferry__source_at(e, i)); i++) {
+		if ((ferry__in_place(e) && is_output(s, path)) ||
+		    ferry__is_source_told(e, path, s->made->sidecar))
+			continue;
+		ferry_escape(shown, sizeof(shown), path, strlen(path));
+		return ferry_fail(s->err, FERRY_IO, "migrate", FERRY_NO_OFFSET,
+				  "%s: changed after it was read, and stays: "
+				  "run again when nothing writes to it", shown);
+	}
+	return 0;
+}
+
 /* Those of the source that did not become files of the output; the one that
  * names the others last, so that what is left is never taken for a whole. */
 int ferry__remove_files(struct settling *s)
@@ -54,6 +73,8 @@ int ferry__remove_files(struct settling *s)
 	const char *path;
 	int rc = ferry__sync_names(s);
 
+	if (!rc)
+		rc = check_sources(s);
 	while (ferry__source_at(e, i))
 		i++;
 	while (!rc && i--) {

@@ -17,6 +17,8 @@ static int move(struct settling *s)
 
 	if (!rc && ferry__is_set(s->made))
 		return ferry__replace_set(s);
+	if (!rc && ferry__in_place(s->made->entry) && !ferry__is_unchanged(s))
+		return ferry__give_way(s);
 	if (!rc && !s->w->m->output)
 		rc = ferry__announce(s);
 	return rc ? rc : ferry__move_all(s);

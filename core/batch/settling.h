@@ -74,6 +74,10 @@ int ferry__announce(struct settling *s);
 /* Several files in place: no rename takes them all at once. */
 bool ferry__is_set(const struct ferry__made *made);
 int ferry__replace_set(struct settling *s);
+/* The source is still what was read. */
+bool ferry__is_unchanged(struct settling *s);
+/* It is not: kept where another run in place made it meanwhile, or is at it. */
+int ferry__give_way(struct settling *s);
 
 /* ---- removal.c ----------------------------------------------------------- */
 

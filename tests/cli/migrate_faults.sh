@@ -296,6 +296,44 @@ if [ "$total" -ge 100 ]; then
 	status 5
 	unset FAULT_SYNC
 	diff -r src removed >.t/diff || fail "a source is gone: $(cat .t/diff)"
+	# A source that is written while its output waits for others to be
+	# made: what was written stays.
+	for what in 'held there' '--in-place held'; do
+		rm -rf held there
+		mkdir held
+		safetensors held/a.safetensors '{"w":{"dtype":"F32","shape":[50000],"data_offsets":[0,200000]}}' 200000
+		pair held/z.safetensors
+		pair .t/newer
+		FAULT_NAME=z.safetensors FAULT_RUN='mv .t/newer held/a.safetensors' \
+			faulty 1 0 migrate -j 1 $what --to-format safetensors \
+			--add-prefix a. --verify --remove-source
+		[ "$got" -eq 5 ] || fail "status 5 was expected, not $got"
+		err_or_out 'run again when nothing writes to it'
+		err_or_out '1 done, 1 failed'
+		pair .t/newer
+		cmp -s .t/newer held/a.safetensors ||
+			fail 'what was written is gone'
+		run migrate $what --to-format safetensors --add-prefix a. \
+			--verify --remove-source
+		status 0
+		err '1 done'
+	done
+	# In place, what a twin made meanwhile is no original.
+	rm -rf held there
+	mkdir held
+	safetensors held/a.safetensors '{"w":{"dtype":"F32","shape":[50000],"data_offsets":[0,200000]}}' 200000
+	pair held/z.safetensors
+	cp -rp held .t/held
+	twin='migrate -q -j 1 --in-place held --to-format safetensors --add-prefix a.'
+	FAULT_NAME=z.safetensors FAULT_RUN="'$FERRY' $twin" faulty 1 0 $twin
+	status 0
+	mv held twinned
+	cp -rp .t/held held
+	run $twin
+	status 0
+	diff -r -x .ferry held twinned >.t/diff 2>&1 ||
+		fail "twins in place: $(head -n 3 .t/diff)"
+	rm -rf held twinned
 	# In place, nothing is done twice: whatever a run leaves, the next ends
 	# with what one would have made.
 	twice='--to-format safetensors --add-prefix a. --verify'
