@@ -121,6 +121,42 @@ static int choose_ledger(struct ferry_migration *m, struct ferry_error *err)
 			       "that name: move it away", err);
 }
 
+static int fail_wordless(struct ferry_error *err)
+{
+	ferry_error_clear(err);
+	return ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
+			  "nothing says what is to be done: give --to, "
+			  "--to-format, --upgrade or --recipe");
+}
+
+static int check_name(const struct ferry_migration *m,
+		      enum ferry_known_kind kind, const char *what,
+		      const char *name, struct ferry_error *err)
+{
+	return !name || ferry_session_find(m->s, kind, name) ? 0 :
+	       ferry__fail_unknown(m->s, kind, what, name, err);
+}
+
+/* What no item could be made of is told once. */
+static int check_rule(const struct ferry_migration *m,
+		      const struct ferry__rule *rule, struct ferry_error *err)
+{
+	const struct ferry_job *j = &rule->job;
+	int rc = ferry__check_template(rule->output, err);
+
+	if (!rc)
+		rc = check_name(m, FERRY_KNOWN_FORMATS, "format",
+				j->from_format, err);
+	if (!rc)
+		rc = check_name(m, FERRY_KNOWN_FORMATS, "format", j->to_format,
+				err);
+	if (!rc)
+		rc = check_name(m, FERRY_KNOWN_TYPES, "artifact type", j->from,
+				err);
+	return rc ? rc : check_name(m, FERRY_KNOWN_TYPES, "artifact type",
+				    j->to, err);
+}
+
 static int fill(struct ferry_migration *m,
 		const struct ferry_migration_options *o,
 		struct ferry_error *err)
@@ -133,17 +169,18 @@ static int fill(struct ferry_migration *m,
 		rc = load_recipe(m, o, err);
 	if (!rc)
 		rc = ferry__discover(m, err);
+	/* Without that, the last operand is no DST. */
+	if (rc == FERRY_NOTFOUND && !m->recipe.n && o->n_sources > 1)
+		rc = fail_wordless(err);
 	if (!rc)
 		rc = check_directory(m->output, "the outputs are to be in one: "
 				     "name another DST", err);
 	if (!rc)
 		rc = ferry__check_template(m->template, err);
 	for (size_t i = 0; i < m->recipe.n && !rc; i++)
-		rc = ferry__check_template(m->recipe.rules[i].output, err);
+		rc = check_rule(m, &m->recipe.rules[i], err);
 	if (!rc && !m->recipe.n)
-		rc = ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
-				"nothing says what is to be done: give --to, "
-				"--to-format, --upgrade or --recipe");
+		rc = fail_wordless(err);
 	if (!rc && o->shard.count && !m->manifest)
 		rc = ferry_fail(err, FERRY_MISUSE, "migrate", FERRY_NO_OFFSET,
 				"a shard is a part of a frozen manifest: "

@@ -497,6 +497,16 @@ rm -r large
 run migrate old new
 status 2
 err 'nothing says what is to be done'
+run migrate old not-there-yet --dry-run
+status 2
+err 'nothing says what is to be done'
+for what in "--to-format safetensor" "--from-format safetensor" \
+	"--to caiman/hardwar" "--from caiman/hardwar"; do
+	run migrate old not-there-yet --upgrade $what
+	status 3
+	err 'is not known (did you mean'
+	absent not-there-yet
+done
 run migrate old --to-format torch
 status 2
 err 'operand missing'
