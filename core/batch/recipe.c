@@ -143,17 +143,26 @@ static void split_edit(struct reader *r, struct ferry_edit *e, const char *sep)
 		r->rc = ferry_fail_nomem(r->err, "a recipe");
 }
 
+/* N_EDITS: none. */
+static size_t edit_of(const char *name)
+{
+	size_t kind = 0;
+
+	while (kind < N_EDITS && strcmp(edit_names[kind], name))
+		kind++;
+	return kind;
+}
+
 static void take_edit(struct reader *r, json_t *v, struct ferry_edit *out)
 {
 	const char *name = json_object_iter_key(json_object_iter(v));
-	size_t kind = 0;
+	size_t kind;
 
 	if (json_object_size(v) != 1) {
 		complain(r, "is a list of mappings of one key each");
 		return;
 	}
-	while (kind < N_EDITS && strcmp(edit_names[kind], name))
-		kind++;
+	kind = edit_of(name);
 	if (kind == N_EDITS) {
 		complain(r, "knows drop, keep, rename, strip-prefix, "
 			 "add-prefix and cast");
@@ -387,6 +396,8 @@ static void take_key(struct reader *r, const char *key, json_t *v)
 		take_losses(r, v);
 	else if (!strcmp(key, "edits"))
 		take_edits(r, v);
+	else if (edit_of(key) < N_EDITS)
+		complain(r, "stands in the list of a rule's 'edits'");
 	else
 		complain(r, "is no key of a rule; doc/migrate.md lists them");
 }

@@ -332,6 +332,7 @@ bad()
 	err "$2"
 }
 bad '{nonsense: 1}' "'nonsense' is no key of a rule"
+bad '{strip-prefix: module.}' "'strip-prefix' stands in the list of a rule's"
 bad '{match: {colour: red}}' "'colour' is nothing to match by"
 bad '{match: {size: 5}}' "'size' is to be a bound"
 bad '{do: dance}' "'do' is to be convert, copy or skip"
