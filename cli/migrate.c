@@ -267,6 +267,9 @@ static int check(struct cli *c, struct migrate *m, struct cli_job *j)
 				 "file: give it or options, not both");
 	if (m->o.remove_source && !j->job.verify)
 		return cli_usage(c, "--remove-source needs --verify");
+	if (m->o.remove_source && j->run.no_sync)
+		return cli_usage(c, "--remove-source removes what is on the "
+				 "disk by then: give it without --no-sync");
 	if (j->default_name)
 		return cli_usage(c, "--default-name is for one file: --name "
 				 "says how outputs are called");

@@ -247,6 +247,10 @@ tree gone
 run migrate gone there --to-format torch --remove-source
 status 2
 err '--remove-source needs --verify'
+run migrate gone there --to-format torch --verify --remove-source --no-sync
+status 2
+err 'give it without --no-sync'
+present gone/one.safetensors
 run migrate gone there --to-format torch --verify --remove-source
 status 0
 absent gone/one.safetensors gone/run/deep/three.safetensors
