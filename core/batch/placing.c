@@ -161,6 +161,23 @@ int ferry__keep_backups(struct settling *s, json_t *names)
 	return rc;
 }
 
+/* In place it stays whose it was; nowhere may more read it than the source. */
+static int keep_mode(struct settling *s, const char *made)
+{
+	const char *source = ferry__source_at(s->made->entry, 0);
+	struct stat was, is;
+
+	if (!source || stat(source, &was) || stat(made, &is))
+		return 0;
+	if (s->w->m->output)
+		was.st_mode = is.st_mode & (was.st_mode | S_IRUSR | S_IWUSR);
+	else if ((was.st_uid != is.st_uid || was.st_gid != is.st_gid) &&
+		 chown(made, was.st_uid, was.st_gid) && errno != EPERM)
+		return ferry__settling_fail(s, made, "give away", errno);
+	return chmod(made, was.st_mode & 0777) ?
+	       ferry__settling_fail(s, made, "restrict", errno) : 0;
+}
+
 static int move_one(struct settling *s, size_t i)
 {
 	struct ferry_buffer from = FERRY_BUFFER_INIT, to = FERRY_BUFFER_INIT;
@@ -171,6 +188,8 @@ static int move_one(struct settling *s, size_t i)
 		rc = ferry_fail_nomem(s->err, "a file name");
 	else
 		rc = ferry__make_way(s, to.data);
+	if (!rc)
+		rc = keep_mode(s, from.data);
 	if (!rc && rename(from.data, to.data))
 		rc = ferry__settling_fail(s, to.data, "give that name to", errno);
 	ferry_buffer_release(&from);

@@ -243,6 +243,27 @@ err '1 done, 2 skipped'
 	fail 'a link was replaced'
 cmp -s linked/z.safetensors linked/m.safetensors || fail 'a link is astray'
 
+# Nobody may read an output who may not read its source; in place it is whose
+# it was.
+mkdir -p private/set
+pair private/m.safetensors
+echo secret >private/token.txt
+run convert private/m.safetensors private/set/m.safetensors --shard-size 50B
+chmod 600 private/*.* private/set/*
+[ "$(id -u)" -ne 0 ] || chown 12:34 private/*.* private/set/*
+run migrate private public --to-format torch --copy-others
+status 0
+[ "$(stat -c %a public/*.pt public/set/*.pt public/token.txt | sort -u)" = 600 ] ||
+	fail "more may read outputs: $(stat -c '%a %n' public/*)"
+was=$(stat -c '%a %u %g' private/m.safetensors)
+run migrate --in-place private --to-format safetensors --add-prefix a. \
+	--shard-size 1GB
+status 0
+[ "$(stat -c '%a %u %g' private/m.safetensors private/set/*.safetensors \
+	private/set/*.index.json | sort -u)" = "$was" ] ||
+	fail "in place, outputs are of others: $(stat -c '%a %u %g %n' \
+		private/*.safetensors private/set/*)"
+
 tree gone
 run migrate gone there --to-format torch --remove-source
 status 2
