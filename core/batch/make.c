@@ -13,12 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <ferry/sys/alloc.h>
 #include <ferry/sys/buffer.h>
 #include <ferry/sys/sink.h>
 
 #include "core/batch/digest.h"
 #include "core/batch/record.h"
 #include "core/batch/replacement.h"
+#include "core/io/tree.h"
 #include "core/registry/registry.h"
 
 #define SPARE ((uint64_t)1 << 20)	/* bytes for sidecars and journals */
@@ -316,8 +318,20 @@ static int make(struct ferry__worker *w, struct ferry__made *made,
 	return rc || ferry__in_place(e) ? rc : check_unchanged(e, source, err);
 }
 
-/* A frozen manifest tells of sources that an earlier run removed, or began to;
- * its own error stands for all others that are not there. */
+static void forget(struct ferry__made *made)
+{
+	if (made->aside)
+		ferry_tree_remove(AT_FDCWD, made->aside);
+	ferry_alloc_free(made->aside);
+	json_decref(made->sidecar);
+	json_decref(made->before);
+	made->aside = NULL;
+	made->sidecar = made->before = NULL;
+}
+
+/* Sources that an earlier run removed, or began to, as a frozen manifest tells
+ * of them, or another run meanwhile; its own error stands for all others that
+ * are not there. */
 static int keep_removed(struct ferry__worker *w, struct ferry__made *made)
 {
 	struct ferry__entry *e = made->entry;
@@ -327,6 +341,7 @@ static int keep_removed(struct ferry__worker *w, struct ferry__made *made)
 	int rc;
 
 	ferry_error_clear(&made->err);
+	forget(made);
 	e->rest = true;
 	rc = ferry__identify_rest(e, &source, &e->item.nbytes, &made->err);
 	if (!rc && e->action == FERRY__CONVERT)
@@ -367,10 +382,10 @@ void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 	if (!rc)
 		rc = ferry__identify_source(e, &source, &e->item.nbytes,
 					    &out->err);
+	if (!rc)
+		rc = make(w, out, source, &out->err);
 	if (rc == FERRY_NOTFOUND)
 		rc = keep_removed(w, out);
-	else if (!rc)
-		rc = make(w, out, source, &out->err);
 	json_decref(source);
 	if (rc)
 		note_full(w, &out->err, &out->full);

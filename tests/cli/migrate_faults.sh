@@ -334,6 +334,16 @@ if [ "$total" -ge 100 ]; then
 	diff -r -x .ferry held twinned >.t/diff 2>&1 ||
 		fail "twins in place: $(head -n 3 .t/diff)"
 	rm -rf held twinned
+	# What a twin made and removed meanwhile is done.
+	cp -rp .t/held held
+	twin='migrate -q -j 1 held there --to-format torch --verify --remove-source'
+	FAULT_NAME=z.pt FAULT_RUN="'$FERRY' $twin" faulty 1 0 $twin
+	status 0
+	absent held/a.safetensors held/z.safetensors
+	present there/a.pt there/z.pt
+	run verify there --ledger
+	status 0
+	rm -rf held there
 	# In place, nothing is done twice: whatever a run leaves, the next ends
 	# with what one would have made.
 	twice='--to-format safetensors --add-prefix a. --verify'
