@@ -257,6 +257,11 @@ full=0
 total=0
 faulty 0 0 migrate src preloaded $convert
 [ "$got" -ne 0 ] || total=$(n_writes)
+mkdir once .t/sets .t/run
+pair once/m.safetensors
+cp -rp once .t/once
+cp -p once/m.safetensors .t/run/
+run convert once/m.safetensors .t/sets/m.safetensors --shard-size 50B
 if [ "$total" -ge 100 ]; then
 	while [ $i -lt "$writes" ]; do
 		i=$((i + 1))
@@ -347,9 +352,6 @@ if [ "$total" -ge 100 ]; then
 	# In place, nothing is done twice: whatever a run leaves, the next ends
 	# with what one would have made.
 	twice='--to-format safetensors --add-prefix a. --verify'
-	mkdir -p once
-	pair once/m.safetensors
-	cp -rp once .t/once
 	faulty 0 0 migrate -j 1 --in-place once $twice
 	status 0
 	changes=$(n_writes)
@@ -366,9 +368,6 @@ if [ "$total" -ge 100 ]; then
 	done
 	# Killed before each name that a set gets or loses in place, with and
 	# without backups, into fewer and more files.
-	mkdir .t/sets .t/run
-	run convert .t/once/m.safetensors .t/sets/m.safetensors --shard-size 50B
-	cp -p .t/once/m.safetensors .t/run/
 	again='--to-format safetensors --add-prefix a. --verify'
 	for what in "sets $again --shard-size 50B" \
 		"sets $again --shard-size 1GB" \
