@@ -88,7 +88,8 @@ static void note_full(const struct ferry__worker *w, struct ferry_error *err,
 static int refuse(const struct ferry_buffer *refused, struct ferry_error *err)
 {
 	return ferry_fail(err, FERRY_LOSSY, "plan", FERRY_NO_OFFSET,
-			  "would lose %s; allow-loss allows it",
+			  "would lose %s; --allow-loss or the recipe's "
+			  "allow-loss allows it",
 			  refused->data ? refused->data : "something");
 }
 

@@ -479,7 +479,8 @@ static void plan(struct ferry_migration *m, struct ferry__entry *e)
 	e->item.state = FERRY_ITEM_PLANNED;
 	if (ferry_plan_refused(p)) {
 		ferry_fail(&why, FERRY_LOSSY, "plan", FERRY_NO_OFFSET,
-			   "would lose %s; allow-loss allows it", refused.data ?
+			   "would lose %s; --allow-loss or the recipe's "
+			   "allow-loss allows it", refused.data ?
 			   refused.data : "something");
 		ferry__entry_fail(m, e, &why);
 	}

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define INTERVAL 100000000	/* ns between words on progress */
+#define SETTLE_AFTER 250000000	/* ns of work that is settled together */
 
 struct hand {
 	struct ferry__pool *p;
@@ -21,7 +22,16 @@ struct hand {
 	unsigned index;
 	int fd;
 	uint64_t told;		/* ns, of the last progress */
+	bool full;		/* the disk is: nothing more is begun */
 };
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 static bool put(int fd, const void *data, size_t n)
 {
@@ -44,12 +54,9 @@ static void tell_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct hand *h = ctx;
 	struct ferry__answer a = { .entry = UINT64_MAX, .done = done };
-	struct timespec t;
-	uint64_t ns;
+	uint64_t ns = now();
 
 	(void)total;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 	if (ns - h->told < INTERVAL)
 		return;
 	h->told = ns;
@@ -104,7 +111,7 @@ static void make(struct hand *h, uint64_t entry, struct ferry__made *out)
 	struct ferry__entry *e = &h->p->m->entries[entry];
 
 	atomic_store(&h->board->at[h->index], entry + 1);
-	if (is_enough(h)) {
+	if (h->full || is_enough(h)) {
 		*out = (struct ferry__made){ .entry = e,
 					     .err = FERRY_ERROR_INIT };
 		ferry_fail(&out->err, FERRY_CANCELLED, "migrate",
@@ -112,28 +119,37 @@ static void make(struct hand *h, uint64_t entry, struct ferry__made *out)
 		return;
 	}
 	ferry__make(&h->worker, e, out);
+	h->full = out->full;
 	if (out->err.code && out->err.code != FERRY_CANCELLED)
 		atomic_fetch_add(&h->board->n_failed, 1);
 }
 
-static void run(struct hand *h, const struct ferry__order *o)
+/* Those of the order from `at` on, as many as are made in a short while: what
+ * is not settled is lost to who kills the run.  How many. */
+static uint32_t run_some(struct hand *h, const struct ferry__order *o,
+			 uint32_t at)
 {
 	struct ferry__made made[FERRY__TASK_MOST];
 	bool full[FERRY__TASK_MOST], failed[FERRY__TASK_MOST];
+	const uint64_t *entries = o->entries + at;
+	uint64_t begun = now();
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < o->n; i++) {
-		h->worker.slot = i;
-		make(h, o->entries[i], &made[i]);
-		full[i] = made[i].full;
-		failed[i] = made[i].err.code != 0;
-	}
-	ferry__settle(&h->worker, made, o->n);
-	for (uint32_t i = 0; i < o->n; i++)
-		if (!failed[i] && h->p->m->entries[o->entries[i]].item.state ==
+	do {
+		h->worker.slot = n;
+		make(h, entries[n], &made[n]);
+		full[n] = made[n].full;
+		failed[n] = made[n].err.code != 0;
+		n++;
+	} while (at + n < o->n && now() - begun < SETTLE_AFTER);
+	ferry__settle(&h->worker, made, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (!failed[i] && h->p->m->entries[entries[i]].item.state ==
 				  FERRY_ITEM_FAILED)
 			atomic_fetch_add(&h->board->n_failed, 1);
-	for (uint32_t i = 0; i < o->n; i++)
-		answer(h, o->entries[i], NULL, full[i], i + 1 == o->n);
+	for (uint32_t i = 0; i < n; i++)
+		answer(h, entries[i], NULL, full[i], at + i + 1 == o->n);
+	return n;
 }
 
 /* Signals are the parent's to hear; when it dies, so does the worker. */
@@ -165,10 +181,10 @@ void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 	while (ferry__receive(fd, &order, sizeof(order)) && order.n <= FERRY__TASK_MOST) {
 		h.worker.memory = order.memory;
 		h.worker.threads = order.threads;
-		if (p->task == FERRY__RUN)
-			run(&h, &order);
-		else
+		if (p->task != FERRY__RUN)
 			survey(&h, &order);
+		for (uint32_t n = 0; p->task == FERRY__RUN && n < order.n; )
+			n += run_some(&h, &order, n);
 		atomic_store(&board->at[index], 0);
 	}
 	ferry__work_close(&h.worker);
