@@ -243,17 +243,18 @@ static bool same_rule(const struct ferry__entry *e, const json_t *sidecar)
 bool ferry__is_rest(const json_t *source, const json_t *sidecar)
 {
 	const json_t *told = json_object_get(sidecar, "source");
-	size_t i, k, n = json_array_size(told);
+	size_t i, tries, at = 0, n = json_array_size(told);
 	json_t *file;
 
 	if (!json_is_true(json_object_get(sidecar, "source_removed")) ||
 	    json_array_size(source) >= n)
 		return false;
+	/* They stand in one order, mostly. */
 	json_array_foreach(source, i, file) {
-		for (k = 0; k < n; k++)
-			if (json_equal(file, json_array_get(told, k)))
+		for (tries = 0; tries < n; tries++, at = (at + 1) % n)
+			if (json_equal(file, json_array_get(told, at)))
 				break;
-		if (k == n)
+		if (tries == n)
 			return false;
 	}
 	return true;

@@ -70,13 +70,15 @@ struct rest {
 	const char *output;
 	json_t *source, *rule;
 	struct ferry__entry *entry;	/* that stands for it */
+	size_t cap;			/* of the entry's members */
 };
 
 struct searching {
 	struct ferry_migration *m;
 	struct rest *rests;
 	size_t n, cap;
-	struct ferry_map by_path;	/* a path below SRC: its rest */
+	struct ferry_map by_path;	/* a path below SRC: its rest, */
+					/* << 32, and its row there */
 	bool looked;
 	struct ferry_error *err;
 };
@@ -109,7 +111,7 @@ static int add_rest(struct searching *s, const char *output,
 		path = ferry__record_text(s->m->store,
 					  json_object_get(row, "path"));
 		if (path && ferry_map_put(&s->by_path, path, strlen(path),
-					  s->n))
+					  (uint64_t)s->n << 32 | i))
 			return fail_nomem(s);
 	}
 	s->n++;
@@ -181,17 +183,16 @@ static struct rest *rest_of(struct searching *s, const struct ferry__entry *e)
 {
 	struct ferry__entry file = { .item = { .source = e->item.source },
 				     .path = e->path };
-	json_t *list = NULL, *row;
 	struct rest *found = NULL;
 	uint64_t at, nbytes;
-	size_t i;
+	json_t *list = NULL;
 
 	if (!ferry_map_get(&s->by_path, e->path, strlen(e->path), &at) ||
 	    ferry__identify_source(&file, &list, &nbytes, NULL))
 		return NULL;
-	json_array_foreach(s->rests[at].source, i, row)
-		if (json_equal(row, json_array_get(list, 0)))
-			found = &s->rests[at];
+	if (json_equal(json_array_get(s->rests[at >> 32].source,
+				      (uint32_t)at), json_array_get(list, 0)))
+		found = &s->rests[at >> 32];
 	json_decref(list);
 	return found;
 }
@@ -212,20 +213,23 @@ static const struct ferry__rule *rule_of(const struct ferry_migration *m,
 	return m->recipe.rules;
 }
 
-static int add_member(struct searching *s, struct ferry__entry *whole,
-		      const char *path)
+static int add_member(struct searching *s, struct rest *r, const char *path)
 {
-	const char **members = ferry_store_array(s->m->store,
-						 whole->n_members + 1,
-						 sizeof(*members));
+	struct ferry__entry *whole = r->entry;
+	size_t n = whole->n_members;
+	const char **members;
 
-	if (!members)
-		return fail_nomem(s);
-	if (whole->n_members)
-		memcpy(members, whole->members,
-		       whole->n_members * sizeof(*members));
-	members[whole->n_members++] = path;
-	whole->members = members;
+	if (n >= r->cap) {
+		r->cap = 2 * n + 8;
+		members = ferry_store_array(s->m->store, r->cap,
+					    sizeof(*members));
+		if (!members)
+			return fail_nomem(s);
+		if (n)
+			memcpy(members, whole->members, n * sizeof(*members));
+		whole->members = members;
+	}
+	whole->members[whole->n_members++] = path;
 	whole->item.n_files++;
 	return 0;
 }
@@ -237,7 +241,7 @@ static int take_rest(struct searching *s, struct rest *r,
 {
 	if (r->entry) {
 		ferry__make_member(s->m, e, FERRY__BELONGS);
-		return add_member(s, r->entry, e->item.source);
+		return add_member(s, r, e->item.source);
 	}
 	r->entry = e;
 	e->item.state = FERRY_ITEM_PENDING;
