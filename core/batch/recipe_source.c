@@ -92,11 +92,25 @@ static int load_yaml(struct ferry__recipe *out, struct ferry__yaml *y,
 	return rc;
 }
 
+static int fail_unknown(const struct ferry_store *store, const char *name,
+			struct ferry_error *err)
+{
+	char near[300], shown[200];
+
+	ferry__nearest_recipe(store, name, near, sizeof(near));
+	ferry_escape(shown, sizeof(shown), name, strlen(name));
+	return ferry_fail(err, FERRY_NOTFOUND, "recipe", FERRY_NO_OFFSET,
+			  "no recipe named '%s' ships with ferry%s; name a file "
+			  "of your own by its path, as in ./%s.yaml", shown,
+			  near, shown);
+}
+
 /* A name without a slash or an ending is one of the shipped. */
 static int open_recipe(const struct ferry_session *s, const char *path,
 		       struct ferry_source **out, struct ferry_error *err)
 {
 	struct ferry_buffer name = FERRY_BUFFER_INIT;
+	struct ferry_error why = FERRY_ERROR_INIT;
 	struct ferry_store *store;
 	int rc;
 
@@ -109,7 +123,12 @@ static int open_recipe(const struct ferry_session *s, const char *path,
 	rc = name.failed ? ferry_fail_nomem(err, "a recipe") :
 	     ferry__store_know(store, s, err);
 	if (!rc)
-		rc = ferry_schema_open(store, name.data, out, err);
+		rc = ferry_schema_open(store, name.data, out, &why);
+	if (rc == FERRY_NOTFOUND)
+		fail_unknown(store, path, err);
+	else if (why.code)
+		ferry_fail(err, why.code, why.origin, why.offset, "%s",
+			   why.text);
 	ferry_buffer_release(&name);
 	ferry_store_unref(store);
 	return rc;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#define THREADS_MOST 16
+#define THREADS_MOST 32
 
 struct syncing {
 	struct ferry_synced *files;

@@ -78,7 +78,10 @@ void ferry__nearest_init(struct ferry__nearest *near, const char *name);
 void ferry__nearest_offer(struct ferry__nearest *near, const char *candidate);
 void ferry__nearest_text(const struct ferry__nearest *near, char *out,
 			 size_t cap);
-/* schema.c: the same of the tensor schemas beside "folder/name". */
+/* schema.c: the same of the recipes that ship, and of the tensor schemas beside
+ * "folder/name". */
+void ferry__nearest_recipe(const struct ferry_store *store, const char *name,
+			   char *out, size_t cap);
 void ferry__nearest_schema(const struct ferry_store *store, const char *name,
 			   char *out, size_t cap);
 /* NOTFOUND: "<what> 'name' is not known (did you mean ...?)". */

@@ -286,48 +286,71 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void offer_schemas(struct ferry__nearest *near, const char *root,
-			  const char *folder, struct ferry_buffer *text)
+/* The YAML files of a directory, as "prefix" and their names. */
+static void offer_files(struct ferry__nearest *near, const char *dir,
+			const char *prefix)
 {
+	struct ferry_buffer text = FERRY_BUFFER_INIT;
 	struct dirent **entries = NULL;
-	int n = -1;
+	int n = scandir(dir, &entries, is_yaml, by_name);
 
-	text->n = 0;
-	ferry_buffer_printf(text, "%s/%s/tensors", root, folder);
-	if (!text->failed)
-		n = scandir(text->data, &entries, is_yaml, by_name);
 	for (int i = 0; i < n; i++) {
-		text->n = 0;
-		ferry_buffer_printf(text, "%s/%.*s", folder,
+		text.n = 0;
+		ferry_buffer_printf(&text, "%s%.*s", prefix,
 				    (int)strlen(entries[i]->d_name) - 5,
 				    entries[i]->d_name);
-		if (!text->failed)
-			ferry__nearest_offer(near, text->data);
+		if (!text.failed)
+			ferry__nearest_offer(near, text.data);
 		free(entries[i]);
 	}
 	if (n >= 0)
 		free(entries);
+	ferry_buffer_release(&text);
+}
+
+static void find_nearest(const struct ferry_store *store, const char *name,
+			 const char *folder, const char *prefix, char *out,
+			 size_t cap)
+{
+	struct ferry_buffer dir = FERRY_BUFFER_INIT;
+	struct ferry__nearest near;
+	struct directories dirs;
+
+	*out = '\0';
+	if (directories_of(store, &dirs, NULL))
+		return;
+	ferry__nearest_init(&near, name);
+	for (size_t i = 0; i < dirs.n; i++) {
+		dir.n = 0;
+		ferry_buffer_printf(&dir, "%s/%s", dirs.paths[i], folder);
+		if (!dir.failed)
+			offer_files(&near, dir.data, prefix);
+	}
+	ferry__nearest_text(&near, out, cap);
+	ferry_buffer_release(&dir);
+	ferry_store_unref(dirs.own);
+}
+
+void ferry__nearest_recipe(const struct ferry_store *store, const char *name,
+			   char *out, size_t cap)
+{
+	find_nearest(store, name, "recipes", "", out, cap);
 }
 
 void ferry__nearest_schema(const struct ferry_store *store, const char *name,
 			   char *out, size_t cap)
 {
 	struct ferry_buffer folder = FERRY_BUFFER_INIT;
-	struct ferry_buffer text = FERRY_BUFFER_INIT;
+	struct ferry_buffer prefix = FERRY_BUFFER_INIT;
 	const char *slash = strrchr(name, '/');
-	struct ferry__nearest near;
-	struct directories dirs;
 
 	*out = '\0';
-	if (!slash || !ferry_stays_inside(name) ||
-	    directories_of(store, &dirs, NULL))
+	if (!slash || !ferry_stays_inside(name))
 		return;
-	ferry_buffer_printf(&folder, "%.*s", (int)(slash - name), name);
-	ferry__nearest_init(&near, name);
-	for (size_t i = 0; i < dirs.n && !folder.failed; i++)
-		offer_schemas(&near, dirs.paths[i], folder.data, &text);
-	ferry__nearest_text(&near, out, cap);
+	ferry_buffer_printf(&prefix, "%.*s/", (int)(slash - name), name);
+	ferry_buffer_printf(&folder, "%.*s/tensors", (int)(slash - name), name);
+	if (!folder.failed && !prefix.failed)
+		find_nearest(store, name, folder.data, prefix.data, out, cap);
 	ferry_buffer_release(&folder);
-	ferry_buffer_release(&text);
-	ferry_store_unref(dirs.own);
+	ferry_buffer_release(&prefix);
 }

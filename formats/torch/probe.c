@@ -47,11 +47,28 @@ static bool holds(const char *name, size_t n, const char *text)
 	return false;
 }
 
+/* "FOLDER/data/NUMBER", as most are. */
+static bool is_storage(const char *slash, size_t n)
+{
+	static const char data[] = "/data/";
+	size_t at = sizeof(data) - 1;
+
+	if (n <= at || memcmp(slash, data, at))
+		return false;
+	while (at < n && slash[at] >= '0' && slash[at] <= '9')
+		at++;
+	return at == n;
+}
+
 static void judge_name(struct traits *t, const char *name, size_t n)
 {
-	if (memchr(name, '/', n))
+	const char *slash = memchr(name, '/', n);
+
+	if (slash)
 		t->folder = true;
-	if (ends_with(name, n, ".npy") || ends_with(name, n, ".xml") ||
+	if (slash && is_storage(slash, n - (size_t)(slash - name)))
+		t->save = true;
+	else if (ends_with(name, n, ".npy") || ends_with(name, n, ".xml") ||
 	    (n >= 9 && !memcmp(name, "META-INF/", 9)))
 		t->other = true;
 	else if (ends_with(name, n, "/archive_format") ||

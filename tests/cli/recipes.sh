@@ -137,4 +137,9 @@ for recipe in "$abs_top_srcdir"/schemas/recipes/*.yaml; do
 		fail "$name is not described"
 done
 
+# One that is not there.
+run migrate speech new --recipe to-safetensor
+status 1
+err "no recipe named 'to-safetensor' ships with ferry (did you mean 'to-safetensors'?); name a file of your own by its path"
+
 finish
