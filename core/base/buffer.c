@@ -74,6 +74,14 @@ void ferry_buffer_add_uint(struct ferry_buffer *b, uint64_t v)
 	ferry_buffer_add(b, digits + at, sizeof(digits) - at);
 }
 
+void ferry_buffer_add_uints(struct ferry_buffer *b, const uint64_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		ferry_buffer_add_str(b, i ? "," : "");
+		ferry_buffer_add_uint(b, v[i]);
+	}
+}
+
 void ferry_buffer_printf(struct ferry_buffer *b, const char *fmt, ...)
 {
 	va_list args, again;

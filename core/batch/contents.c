@@ -103,10 +103,7 @@ static void describe(const struct ferry_tensor *t, const char *digest,
 {
 	ferry_buffer_add_str(out, ferry_dtype_name(t->dtype));
 	ferry_buffer_add_str(out, " [");
-	for (unsigned i = 0; i < t->ndim; i++) {
-		ferry_buffer_add_str(out, i ? "," : "");
-		ferry_buffer_add_uint(out, t->shape[i]);
-	}
+	ferry_buffer_add_uints(out, t->shape, t->ndim);
 	ferry_buffer_add_str(out, "] ");
 	ferry_buffer_add_str(out, digest);
 }

@@ -61,10 +61,7 @@ static void add_entry(struct ferry_buffer *out, const struct st_item *item)
 	ferry_buffer_add_str(out, ":{\"dtype\":\"");
 	ferry_buffer_add_str(out, st_dtype_name(item->dtype));
 	ferry_buffer_add_str(out, "\",\"shape\":[");
-	for (unsigned i = 0; i < item->ndim; i++) {
-		ferry_buffer_add_str(out, i ? "," : "");
-		ferry_buffer_add_uint(out, item->shape[i]);
-	}
+	ferry_buffer_add_uints(out, item->shape, item->ndim);
 	ferry_buffer_add_str(out, "],\"data_offsets\":[");
 	ferry_buffer_add_uint(out, item->begin);
 	ferry_buffer_add_str(out, ",");

@@ -88,6 +88,10 @@ Test(buffer, adds_numbers)
 	ferry_buffer_add_str(&b, " ");
 	ferry_buffer_add_uint(&b, UINT64_MAX);
 	cr_expect_str_eq(b.data, "0 1090 18446744073709551615");
+	b.n = 0;
+	ferry_buffer_add_uints(&b, (const uint64_t[]){ 2, 30, 4 }, 3);
+	ferry_buffer_add_uints(&b, NULL, 0);
+	cr_expect_str_eq(b.data, "2,30,4");
 	ferry_buffer_release(&b);
 }
 

@@ -26,6 +26,9 @@ FERRY_API void ferry_buffer_add(struct ferry_buffer *b, const void *data,
 FERRY_API void ferry_buffer_add_str(struct ferry_buffer *b, const char *s);
 /* In decimal. */
 FERRY_API void ferry_buffer_add_uint(struct ferry_buffer *b, uint64_t v);
+/* With commas between them. */
+FERRY_API void ferry_buffer_add_uints(struct ferry_buffer *b,
+				      const uint64_t *v, size_t n);
 FERRY_API void ferry_buffer_printf(struct ferry_buffer *b, const char *fmt, ...)
 	FERRY_PRINTF(2, 3);
 /* Room for n more bytes, uninitialised and counted in; NULL when failed. */
