@@ -190,12 +190,10 @@ bool ferry__is_alive(long pid);
 /* Those of dead processes of this host. */
 void ferry__work_sweep(const char *ledger);
 
-/* Identity of the files an entry is made of, as the sidecar has it. */
+/* Identity of the files an entry is made of, as the sidecar has it; of the rest
+ * of a source, of those that are there. */
 int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 			   uint64_t *nbytes, struct ferry_error *err);
-/* Of those that are there. */
-int ferry__identify_rest(const struct ferry__entry *e, json_t **out,
-			 uint64_t *nbytes, struct ferry_error *err);
 /* A file of an output is there, as its row of a sidecar has it. */
 bool ferry__is_as_told(const char *dir, const json_t *file);
 /* With every byte of it. */

@@ -69,8 +69,16 @@ static int identify_file(const char *path, const char *name, json_t *list,
 	       ferry_fail_nomem(err, "a record") : 0;
 }
 
+/* Below SRC, as the entry's own path is; as it is, where it lies elsewhere. */
+static const char *name_below(const struct ferry__entry *e, const char *path)
+{
+	size_t root = strlen(e->item.source) - strlen(e->path);
+
+	return strlen(path) > root ? path + root : path;
+}
+
 struct identifying {
-	size_t root;		/* bytes of paths that are the root's */
+	const struct ferry__entry *entry;
 	json_t *list;
 	struct ferry_error *err;
 };
@@ -81,35 +89,33 @@ static int identify_beside(void *ctx, const char *path)
 	const struct identifying *i = ctx;
 	uint64_t nbytes = 0;
 
-	return identify_file(path, strlen(path) > i->root ? path + i->root :
-			     path, i->list, &nbytes, i->err);
+	return identify_file(path, name_below(i->entry, path), i->list,
+			     &nbytes, i->err);
 }
 
-static bool is_wanted(const char *path, bool rest)
+static bool is_wanted(const struct ferry__entry *e, const char *path)
 {
 	struct stat st;
 
-	return !rest || !lstat(path, &st);
+	return !e->rest || !lstat(path, &st);
 }
 
-static int identify(const struct ferry__entry *e, bool rest, json_t **out,
-		    uint64_t *nbytes, struct ferry_error *err)
+int ferry__identify_source(const struct ferry__entry *e, json_t **out,
+			   uint64_t *nbytes, struct ferry_error *err)
 {
-	size_t root = strlen(e->item.source) - strlen(e->path);
 	json_t *list = json_array();
-	struct identifying beside = { root, list, err };
+	struct identifying beside = { e, list, err };
 	int rc = list ? 0 : ferry_fail_nomem(err, "a record");
 
 	*nbytes = 0;
-	if (!rc && !e->directory && is_wanted(e->item.source, rest))
+	if (!rc && !e->directory && is_wanted(e, e->item.source))
 		rc = identify_file(e->item.source, e->path, list, nbytes, err);
 	for (size_t i = 0; i < e->n_members && !rc; i++)
-		if (is_wanted(e->members[i], rest))
+		if (is_wanted(e, e->members[i]))
 			rc = identify_file(e->members[i],
-					   strlen(e->members[i]) > root ?
-					   e->members[i] + root :
-					   e->members[i], list, nbytes, err);
-	if (!rc && !rest && e->rule && e->action == FERRY__CONVERT)
+					   name_below(e, e->members[i]), list,
+					   nbytes, err);
+	if (!rc && !e->rest && e->rule && e->action == FERRY__CONVERT)
 		rc = ferry__each_beside(e, identify_beside, &beside, err);
 	if (rc)
 		json_decref(list);
@@ -118,30 +124,17 @@ static int identify(const struct ferry__entry *e, bool rest, json_t **out,
 	return rc;
 }
 
-int ferry__identify_source(const struct ferry__entry *e, json_t **out,
-			   uint64_t *nbytes, struct ferry_error *err)
-{
-	return identify(e, e->rest, out, nbytes, err);
-}
-
-int ferry__identify_rest(const struct ferry__entry *e, json_t **out,
-			 uint64_t *nbytes, struct ferry_error *err)
-{
-	return identify(e, true, out, nbytes, err);
-}
-
 bool ferry__is_source_told(const struct ferry__entry *e, const char *path,
 			   const json_t *sidecar)
 {
-	size_t root = strlen(e->item.source) - strlen(e->path), i;
 	const json_t *told = json_object_get(sidecar, "source"), *row;
 	json_t *list = json_array();
 	uint64_t nbytes = 0;
-	int rc = list ? identify_file(path, strlen(path) > root ? path + root :
-				      path, list, &nbytes, NULL) : FERRY_NOMEM;
-	bool is;
+	int rc = list ? identify_file(path, name_below(e, path), list, &nbytes,
+				      NULL) : FERRY_NOMEM;
+	bool is = rc == FERRY_NOTFOUND;
+	size_t i;
 
-	is = rc == FERRY_NOTFOUND;
 	json_array_foreach(told, i, row)
 		is |= !rc && json_equal(row, json_array_get(list, 0));
 	json_decref(list);

@@ -150,14 +150,10 @@ int ferry__give_way(struct settling *s)
 		.verified = s->w->m->o.verify, .cancel = s->w->cancel,
 		.key = "",
 	};
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
 
 	s->made->replaced = true;
 	ferry_error_clear(s->err);
-	ferry_buffer_printf(&path, "%s" FERRY__MOVING, e->item.source);
-	if (!path.failed)
-		ferry__replacement_resume(path.data, NULL);
-	ferry_buffer_release(&path);
+	ferry__replacement_resume_of(e->item.source, NULL);
 	json_decref(s->made->before);
 	if (ferry__is_done(e, &wanted, &s->made->before)) {
 		e->item.state = FERRY_ITEM_KEPT;

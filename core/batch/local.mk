@@ -17,6 +17,8 @@ core_libferry_la_SOURCES += \
 	core/batch/manifest_file.h \
 	core/batch/migration.c \
 	core/batch/output_name.c \
+	core/batch/path.c \
+	core/batch/path.h \
 	core/batch/placing.c \
 	core/batch/pool.c \
 	core/batch/pool.h \

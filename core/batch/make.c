@@ -344,7 +344,7 @@ static int keep_removed(struct ferry__worker *w, struct ferry__made *made)
 	ferry_error_clear(&made->err);
 	forget(made);
 	e->rest = true;
-	rc = ferry__identify_rest(e, &source, &e->item.nbytes, &made->err);
+	rc = ferry__identify_source(e, &source, &e->item.nbytes, &made->err);
 	if (!rc && e->action == FERRY__CONVERT)
 		rc = make(w, made, source, &made->err);
 	json_decref(source);
@@ -355,22 +355,6 @@ static int keep_removed(struct ferry__worker *w, struct ferry__made *made)
 	return why.code;
 }
 
-/* A frozen manifest tells of the files as they were before. */
-static int end_replacement(const struct ferry__entry *e,
-			   struct ferry_error *err)
-{
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	int rc;
-
-	if (!ferry__in_place(e))
-		return 0;
-	ferry_buffer_printf(&path, "%s" FERRY__MOVING, e->item.source);
-	rc = path.failed ? ferry_fail_nomem(err, "a file name") :
-	     ferry__replacement_resume(path.data, err);
-	ferry_buffer_release(&path);
-	return rc;
-}
-
 void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 		 struct ferry__made *out)
 {
@@ -379,7 +363,9 @@ void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 	int rc;
 
 	*out = (struct ferry__made){ .entry = e, .err = FERRY_ERROR_INIT };
-	rc = end_replacement(e, &out->err);
+	/* A frozen manifest tells of the files as they were before. */
+	rc = ferry__in_place(e) ? ferry__replacement_resume_of(e->item.source,
+							       &out->err) : 0;
 	if (!rc)
 		rc = ferry__identify_source(e, &source, &e->item.nbytes,
 					    &out->err);

@@ -351,29 +351,15 @@ static int load_frozen(struct loading *l, struct ferry__entry *e,
 	return rc;
 }
 
-/* What a killed run left half replaced. */
-static int end_replacement(const struct loading *l,
-			   const struct ferry__entry *e)
-{
-	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	int rc;
-
-	if (l->m->output || !l->m->o.resume)
-		return 0;
-	ferry_buffer_printf(&path, "%s" FERRY__MOVING, e->item.source);
-	rc = path.failed ? ferry_fail_nomem(l->err, "a file name") :
-	     ferry__replacement_resume(path.data, l->err);
-	ferry_buffer_release(&path);
-	return rc;
-}
-
 /* A path of a list is relative to the working directory. */
 static int load_listed(struct loading *l, struct ferry__entry *e,
 		       const json_t *line)
 {
-	int rc = end_replacement(l, e);
 	struct stat st;
+	int rc = 0;
 
+	if (!l->m->output && l->m->o.resume)
+		rc = ferry__replacement_resume_of(e->item.source, l->err);
 	if (rc)
 		return rc;
 	e->wanted = ferry__record_text(l->m->store,

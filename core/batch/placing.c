@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/batch/path.h"
 #include "core/batch/record.h"
 #include "core/io/target.h"
 #include "core/registry/registry.h"
@@ -26,7 +27,8 @@ static bool is_same_name(const char *a, const char *b)
 	if (same) {
 		ferry_buffer_printf(&x, "%.*s.", (int)ferry_target_dir(a), a);
 		ferry_buffer_printf(&y, "%.*s.", (int)ferry_target_dir(b), b);
-		same = !x.failed && !y.failed && ferry__is_same_file(x.data, y.data);
+		same = !x.failed && !y.failed &&
+		       ferry__is_same_file(x.data, y.data);
 	}
 	ferry_buffer_release(&x);
 	ferry_buffer_release(&y);
@@ -46,8 +48,8 @@ static bool is_source(const struct ferry__entry *e, const char *path)
 /* The sidecar of what was made before tells of the i-th file, too. */
 static bool was_made(struct settling *s, size_t i)
 {
-	const json_t *name = json_object_get(json_array_get(
-					     ferry__output_files(s->made), i), "name");
+	const json_t *name = json_object_get(
+		json_array_get(ferry__output_files(s->made), i), "name");
 	const json_t *row;
 	size_t k;
 
@@ -141,8 +143,8 @@ static int keep_backup(struct settling *s, const char *source, json_t *names)
 		if (e == EEXIST && ferry__is_same_file(source, path.data))
 			e = 0;
 	}
-	if (!e && json_array_append_new(names, ferry__record_name(path.data +
-								  strlen(s->dir))))
+	if (!e && json_array_append_new(names, ferry__record_name(
+						path.data + strlen(s->dir))))
 		e = ENOMEM;
 	ferry_buffer_release(&path);
 	return e ? ferry_fail_errno(s->err, e, "%s: can't keep a backup of it",
@@ -173,9 +175,9 @@ static int keep_mode(struct settling *s, const char *made)
 		was.st_mode = is.st_mode & (was.st_mode | S_IRUSR | S_IWUSR);
 	else if ((was.st_uid != is.st_uid || was.st_gid != is.st_gid) &&
 		 chown(made, was.st_uid, was.st_gid) && errno != EPERM)
-		return ferry__settling_fail(s, made, "give away", errno);
+		return ferry__path_fail(s->err, made, "give away", errno);
 	return chmod(made, was.st_mode & 0777) ?
-	       ferry__settling_fail(s, made, "restrict", errno) : 0;
+	       ferry__path_fail(s->err, made, "restrict", errno) : 0;
 }
 
 static int move_one(struct settling *s, size_t i)
@@ -191,7 +193,8 @@ static int move_one(struct settling *s, size_t i)
 	if (!rc)
 		rc = keep_mode(s, from.data);
 	if (!rc && rename(from.data, to.data))
-		rc = ferry__settling_fail(s, to.data, "give that name to", errno);
+		rc = ferry__path_fail(s->err, to.data, "give that name to",
+				      errno);
 	ferry_buffer_release(&from);
 	ferry_buffer_release(&to);
 	return rc;
@@ -200,8 +203,9 @@ static int move_one(struct settling *s, size_t i)
 bool ferry__is_main(struct settling *s, size_t i)
 {
 	const char *base = ferry__base_name(s->made->entry->item.output);
-	const char *name = ferry__record_text(s->w->m->store, json_object_get(
-			json_array_get(ferry__output_files(s->made), i), "name"));
+	const json_t *row = json_array_get(ferry__output_files(s->made), i);
+	const char *name = ferry__record_text(s->w->m->store,
+					      json_object_get(row, "name"));
 
 	return name && !strncmp(name, base, strlen(base));
 }

@@ -100,9 +100,9 @@ static int fail_unknown(const struct ferry_store *store, const char *name,
 	ferry__nearest_recipe(store, name, near, sizeof(near));
 	ferry_escape(shown, sizeof(shown), name, strlen(name));
 	return ferry_fail(err, FERRY_NOTFOUND, "recipe", FERRY_NO_OFFSET,
-			  "no recipe named '%s' ships with ferry%s; name a file "
-			  "of your own by its path, as in ./%s.yaml", shown,
-			  near, shown);
+			  "no recipe named '%s' ships with ferry%s; name a "
+			  "file of your own by its path, as in ./%s.yaml",
+			  shown, near, shown);
 }
 
 /* A name without a slash or an ending is one of the shipped. */

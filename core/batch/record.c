@@ -13,6 +13,8 @@
 
 #include <ferry/sys/alloc.h>
 
+#include "core/batch/path.h"
+
 static json_t *hex_of(const char *text, size_t n)
 {
 	struct ferry_buffer hex = FERRY_BUFFER_INIT;
@@ -90,11 +92,11 @@ static int fail(const char *path, int e, const char *what,
 {
 	char shown[256];
 
+	if (e != ENOENT)
+		return ferry__path_fail(err, path, what, e);
 	ferry_escape(shown, sizeof(shown), path, strlen(path));
-	if (e == ENOENT)
-		return ferry_fail(err, FERRY_NOTFOUND, "ledger",
-				  FERRY_NO_OFFSET, "%s: is not there", shown);
-	return ferry_fail_errno(err, e, "%s: can't %s it", shown, what);
+	return ferry_fail(err, FERRY_NOTFOUND, "ledger", FERRY_NO_OFFSET,
+			  "%s: is not there", shown);
 }
 
 static int read_all(int fd, char *data, size_t n, const char *path,
@@ -229,7 +231,7 @@ static void add_record(struct ferry_buffer *out, json_t *record)
 	ferry_alloc_free(keys);
 }
 
-static int write_all(int fd, const char *data, size_t n)
+int ferry__write_all(int fd, const char *data, size_t n)
 {
 	while (n) {
 		ssize_t put = write(fd, data, n);
@@ -244,15 +246,15 @@ static int write_all(int fd, const char *data, size_t n)
 	return 0;
 }
 
-static int write_aside(const char *temp, const char *path, const struct ferry_buffer *text,
-		       bool sync)
+static int write_aside(const char *temp, const char *path,
+		       const struct ferry_buffer *text, bool sync)
 {
 	int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	int e;
 
 	if (fd < 0)
 		return errno;
-	e = write_all(fd, text->data, text->n);
+	e = ferry__write_all(fd, text->data, text->n);
 	if (!e && sync && fdatasync(fd))
 		e = errno;
 	if (close(fd) && !e)

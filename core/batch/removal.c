@@ -5,8 +5,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "core/batch/path.h"
 
 static bool is_output(struct settling *s, const char *path)
 {
@@ -18,22 +19,6 @@ static bool is_output(struct settling *s, const char *path)
 		     !strcmp(out.data, path);
 	ferry_buffer_release(&out);
 	return is;
-}
-
-/* Directories that are empty now, up to that of the item. */
-static void remove_empty(const struct ferry__entry *e, const char *path)
-{
-	size_t root = strlen(e->item.source);
-	struct ferry_buffer dir = FERRY_BUFFER_INIT;
-
-	ferry_buffer_add_str(&dir, path);
-	for (char *slash; !dir.failed && (slash = strrchr(dir.data, '/')) &&
-	     (size_t)(slash - dir.data) >= root;) {
-		*slash = '\0';
-		if (rmdir(dir.data))
-			break;
-	}
-	ferry_buffer_release(&dir);
 }
 
 static int fail_removal(struct settling *s, const char *path, int e)
@@ -84,23 +69,16 @@ int ferry__remove_files(struct settling *s)
 		if (unlink(path) && errno != ENOENT)
 			return fail_removal(s, path, errno);
 		if (e->directory)
-			remove_empty(e, path);
+			ferry__remove_empty(path, strlen(e->item.source));
 	}
 	return rc;
 }
 
 /* It is the output of an item of its own, or is one by now. */
-static bool has_sidecar(struct settling *s, const char *path)
+static bool is_others(struct settling *s, const char *path)
 {
-	struct ferry_buffer name = FERRY_BUFFER_INIT;
-	struct stat st;
-	bool has;
-
-	ferry_buffer_printf(&name, "%s" FERRY__SIDECAR, path);
-	has = strcmp(path, s->made->entry->item.output) &&
-	      (name.failed || !lstat(name.data, &st));
-	ferry_buffer_release(&name);
-	return has;
+	return strcmp(path, s->made->entry->item.output) &&
+	       ferry__has_sidecar(path);
 }
 
 /* Files of an output that was made before and is made of others now, unless
@@ -115,9 +93,10 @@ int ferry__remove_stale(struct settling *s)
 	for (size_t i = 0; !rc && i < json_array_size(before); i++) {
 		row = json_array_get(before, i);
 		if (ferry__row_path(s, row, s->dir, "", &path) &&
-		    !is_output(s, path.data) && !has_sidecar(s, path.data) &&
+		    !is_output(s, path.data) && !is_others(s, path.data) &&
 		    ferry__is_as_told(s->dir, row) && unlink(path.data))
-			rc = ferry__settling_fail(s, path.data, "remove", errno);
+			rc = ferry__path_fail(s->err, path.data, "remove",
+					      errno);
 	}
 	ferry_buffer_release(&path);
 	return rc;

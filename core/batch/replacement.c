@@ -15,6 +15,7 @@
 #include <ferry/sys/buffer.h>
 
 #include "core/batch/batch.h"
+#include "core/batch/path.h"
 #include "core/batch/record.h"
 #include "core/io/target.h"
 #include "core/registry/registry.h"
@@ -26,28 +27,6 @@ struct ending {
 	json_t *output, *source, *backup;
 	struct ferry_error *err;
 };
-
-static int fail(struct ferry_error *err, const char *path, const char *what,
-		int e)
-{
-	char shown[256];
-
-	ferry_escape(shown, sizeof(shown), path, strlen(path));
-	return ferry_fail_errno(err, e, "%s: can't %s it", shown, what);
-}
-
-static int sync_directory(const char *dir, struct ferry_error *err)
-{
-	int fd = open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return fail(err, dir, "open", errno);
-	if (fsync(fd) && errno != EINVAL)
-		rc = fail(err, dir, "sync", errno);
-	close(fd);
-	return rc;
-}
 
 /* ---- files --------------------------------------------------------------- */
 
@@ -131,20 +110,13 @@ static bool is_among(const json_t *rows, const json_t *row)
 static int drop(const struct ending *e, const json_t *row)
 {
 	const char *path = path_of(e, row);
-	char *slash, *at;
-	int rc = 0;
 
-	if (!path || (unlink(path) && errno != ENOENT))
-		rc = fail(e->err, path ? path : e->r->path, "remove", path ?
-			  errno : ENOMEM);
-	at = rc ? NULL : ferry_store_strndup(e->store, path, strlen(path));
-	while (at && (slash = strrchr(at, '/')) &&
-	       (size_t)(slash - at) >= strlen(e->dir)) {
-		*slash = '\0';
-		if (rmdir(at))
-			break;
-	}
-	return rc;
+	if (!path)
+		return ferry__path_fail(e->err, e->r->path, "remove", ENOMEM);
+	if (unlink(path) && errno != ENOENT)
+		return ferry__path_fail(e->err, path, "remove", errno);
+	ferry__remove_empty(path, strlen(e->dir));
+	return 0;
 }
 
 /* ---- telling ------------------------------------------------------------- */
@@ -152,16 +124,8 @@ static int drop(const struct ending *e, const json_t *row)
 static int write_plan(const struct ferry__replacement *r, int fd)
 {
 	char *text = json_dumps(r->plan, JSON_SORT_KEYS | JSON_COMPACT);
-	size_t n = text ? strlen(text) : 0;
-	int e = text ? 0 : ENOMEM;
+	int e = text ? ferry__write_all(fd, text, strlen(text)) : ENOMEM;
 
-	for (size_t at = 0; !e && at < n; ) {
-		ssize_t put = write(fd, text + at, n - at);
-
-		if (put < 0 && errno != EINTR)
-			e = errno;
-		at += put > 0 ? (size_t)put : 0;
-	}
 	if (!e && r->sync && fdatasync(fd))
 		e = errno;
 	free(text);
@@ -204,7 +168,7 @@ int ferry__replacement_begin(struct ferry__replacement *r,
 	if (e == EEXIST)
 		return ferry_fail(err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
 				  "is being replaced by another run");
-	return e ? fail(err, r->path, "write", e) : 0;
+	return e ? ferry__path_fail(err, r->path, "write", e) : 0;
 }
 
 void ferry__replacement_close(struct ferry__replacement *r)
@@ -217,8 +181,8 @@ void ferry__replacement_close(struct ferry__replacement *r)
 static int forget(const struct ending *e)
 {
 	if (unlink(e->r->path) && errno != ENOENT)
-		return fail(e->err, e->r->path, "remove", errno);
-	return e->r->sync ? sync_directory(e->dir, e->err) : 0;
+		return ferry__path_fail(e->err, e->r->path, "remove", errno);
+	return e->r->sync ? ferry__sync_directory(e->dir, e->err) : 0;
 }
 
 /* ---- ending -------------------------------------------------------------- */
@@ -247,12 +211,12 @@ static int write_sidecar(const struct ending *e)
 	if (!path || !aside)
 		return ferry_fail_nomem(e->err, "a file name");
 	if (fstat(e->r->lock, &st))
-		return fail(e->err, e->r->path, "look at", errno);
+		return ferry__path_fail(e->err, e->r->path, "look at", errno);
 	/* One's own, and that of whoever ends it after a kill. */
 	snprintf(aside, n, "%s" FERRY__MOVING ".%ju", e->dir,
 		 (uintmax_t)st.st_ino);
 	if (mkdir(aside, 0777) && errno != EEXIST)
-		return fail(e->err, aside, "make", errno);
+		return ferry__path_fail(e->err, aside, "make", errno);
 	rc = ferry__record_write(json_object_get(e->r->plan, "sidecar"), aside,
 				 path, e->r->sync, e->err);
 	rmdir(aside);
@@ -283,14 +247,13 @@ static int drop_sources(const struct ending *e)
 	return rc;
 }
 
-static bool has_sidecar(const struct ending *e, const json_t *row)
+static bool is_others(const struct ending *e, const json_t *row)
 {
-	const char *path = sidecar_path(e, row);
-	struct stat st;
+	const char *path = path_of(e, row);
 
 	return !json_equal(json_object_get(row, "name"),
 			   json_object_get(e->r->plan, "name")) &&
-	       (!path || !lstat(path, &st));
+	       (!path || ferry__has_sidecar(path));
 }
 
 /* Of an output that was made before, unless somebody changed them. */
@@ -301,7 +264,7 @@ static int drop_before(const struct ending *e)
 	size_t i;
 
 	json_array_foreach(json_object_get(e->r->plan, "before"), i, row)
-		if (!rc && !is_among(e->output, row) && !has_sidecar(e, row) &&
+		if (!rc && !is_among(e->output, row) && !is_others(e, row) &&
 		    ferry__is_as_told(e->dir, row))
 			rc = drop(e, row);
 	return rc;
@@ -326,7 +289,7 @@ static int end(const struct ending *e)
 	int rc = write_sidecar(e);
 
 	if (!rc && e->r->sync)
-		rc = sync_directory(e->dir, e->err);
+		rc = ferry__sync_directory(e->dir, e->err);
 	if (!rc)
 		rc = drop_sources(e);
 	if (!rc)
@@ -386,7 +349,8 @@ static int put_back(const struct ending *e, const json_t *row,
 		return 0;
 	if (is_same(e, row, backup))
 		return drop(e, backup);
-	return rename(from, to) ? fail(e->err, to, "put back", errno) : 0;
+	return rename(from, to) ?
+	       ferry__path_fail(e->err, to, "put back", errno) : 0;
 }
 
 /* What has a name that no original has; the names of others are taken back. */
@@ -480,12 +444,25 @@ int ferry__replacement_resume(const char *path, struct ferry_error *err)
 	int rc = 0;
 
 	if (r.lock < 0)
-		return errno == ENOENT ? 0 : fail(err, path, "open", errno);
+		return errno == ENOENT ? 0 :
+		       ferry__path_fail(err, path, "open", errno);
 	lock(r.lock, LOCK_EX);
 	/* Whoever held it ended it. */
 	if (!fstat(r.lock, &st) && st.st_nlink)
 		rc = resume(&r, err);
 	ferry__replacement_close(&r);
+	return rc;
+}
+
+int ferry__replacement_resume_of(const char *source, struct ferry_error *err)
+{
+	struct ferry_buffer path = FERRY_BUFFER_INIT;
+	int rc;
+
+	ferry_buffer_printf(&path, "%s" FERRY__MOVING, source);
+	rc = path.failed ? ferry_fail_nomem(err, "a file name") :
+	     ferry__replacement_resume(path.data, err);
+	ferry_buffer_release(&path);
 	return rc;
 }
 

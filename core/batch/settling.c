@@ -4,26 +4,16 @@
 #include "core/batch/settling.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <ferry/sys/alloc.h>
 
+#include "core/batch/path.h"
 #include "core/batch/record.h"
 #include "core/io/sync.h"
 #include "core/io/target.h"
-
-int ferry__settling_fail(struct settling *s, const char *path,
-			 const char *what, int e)
-{
-	char shown[256];
-
-	ferry_escape(shown, sizeof(shown), path, strlen(path));
-	return ferry_fail_errno(s->err, e, "%s: can't %s it", shown, what);
-}
 
 int ferry__fail_kind(struct settling *s, const char *path, const char *what)
 {
@@ -58,9 +48,10 @@ int ferry__make_way(struct settling *s, char *path)
 		    (errno != EEXIST || stat(path, &st) ||
 		     !S_ISDIR(st.st_mode))) {
 			int rc = errno == EEXIST ?
-				 ferry__fail_kind(s, path, "is no directory, and has "
-					   "to be one for its output") :
-				 ferry__settling_fail(s, path, "make", errno);
+				 ferry__fail_kind(s, path, "is no directory, "
+						  "and has to be one for its "
+						  "output") :
+				 ferry__path_fail(s->err, path, "make", errno);
 
 			*p = '/';
 			return rc;
@@ -68,19 +59,6 @@ int ferry__make_way(struct settling *s, char *path)
 		*p = '/';
 	}
 	return 0;
-}
-
-static int sync_directory(struct settling *s, const char *path)
-{
-	int fd = open(*path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return ferry__settling_fail(s, path, "open", errno);
-	if (fsync(fd) && errno != EINVAL)
-		rc = ferry__settling_fail(s, path, "sync", errno);
-	close(fd);
-	return rc;
 }
 
 /* ---- data ---------------------------------------------------------------- */
@@ -146,7 +124,7 @@ void ferry__sync_files(struct settling *s, size_t n)
 	size_t n_files = 0;
 
 	for (size_t i = 0; i < n; i++)
-		n_files += json_array_size(ferry__output_files(s[i].made));
+		n_files += ferry__count_files(s[i].made);
 	files = ferry_alloc_zero(n_files, sizeof(*files));
 	n_files = 0;
 	for (size_t i = 0; i < n; i++)
@@ -157,8 +135,9 @@ void ferry__sync_files(struct settling *s, size_t n)
 		struct settling *owner = &s[files[i].owner];
 
 		if (files[i].error && !owner->err->code)
-			owner->err->code = ferry__settling_fail(owner, files[i].path, "sync",
-								files[i].error);
+			owner->err->code = ferry__path_fail(
+				owner->err, files[i].path, "sync",
+				files[i].error);
 		ferry_alloc_free(files[i].path);
 	}
 	ferry_alloc_free(files);
@@ -168,7 +147,7 @@ void ferry__sync_files(struct settling *s, size_t n)
 int ferry__sync_names(struct settling *s)
 {
 	struct ferry_buffer path = FERRY_BUFFER_INIT, last = FERRY_BUFFER_INIT;
-	int rc = sync_directory(s, s->dir);
+	int rc = ferry__sync_directory(s->dir, s->err);
 	size_t dir;
 
 	for (size_t i = 0; !rc && i < ferry__count_files(s->made); i++) {
@@ -183,7 +162,7 @@ int ferry__sync_names(struct settling *s)
 		last.n = 0;
 		ferry_buffer_add_str(&last, path.data);
 		rc = last.failed ? ferry_fail_nomem(s->err, "a file name") :
-		     sync_directory(s, path.data);
+		     ferry__sync_directory(path.data, s->err);
 	}
 	ferry_buffer_release(&path);
 	ferry_buffer_release(&last);

@@ -26,9 +26,6 @@ struct settling {
 
 /* ---- settling.c ---------------------------------------------------------- */
 
-/* "PATH: can't WHAT it", by an errno. */
-int ferry__settling_fail(struct settling *s, const char *path,
-			 const char *what, int e);
 /* "PATH: WHAT: move it away ..." */
 int ferry__fail_kind(struct settling *s, const char *path, const char *what);
 /* Every directory that leads to the path, which is whole again after. */

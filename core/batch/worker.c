@@ -130,7 +130,7 @@ static uint32_t run_some(struct hand *h, const struct ferry__order *o,
 			 uint32_t at)
 {
 	struct ferry__made made[FERRY__TASK_MOST];
-	bool full[FERRY__TASK_MOST], failed[FERRY__TASK_MOST];
+	bool failed[FERRY__TASK_MOST];
 	const uint64_t *entries = o->entries + at;
 	uint64_t begun = now();
 	uint32_t n = 0;
@@ -138,7 +138,6 @@ static uint32_t run_some(struct hand *h, const struct ferry__order *o,
 	do {
 		h->worker.slot = n;
 		make(h, entries[n], &made[n]);
-		full[n] = made[n].full;
 		failed[n] = made[n].err.code != 0;
 		n++;
 	} while (at + n < o->n && now() - begun < SETTLE_AFTER);
@@ -148,7 +147,7 @@ static uint32_t run_some(struct hand *h, const struct ferry__order *o,
 				  FERRY_ITEM_FAILED)
 			atomic_fetch_add(&h->board->n_failed, 1);
 	for (uint32_t i = 0; i < n; i++)
-		answer(h, entries[i], NULL, full[i], at + i + 1 == o->n);
+		answer(h, entries[i], NULL, made[i].full, at + i + 1 == o->n);
 	return n;
 }
 
@@ -178,7 +177,8 @@ void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 
 	h.worker.progress_ctx = &h;
 	set_signals();
-	while (ferry__receive(fd, &order, sizeof(order)) && order.n <= FERRY__TASK_MOST) {
+	while (ferry__receive(fd, &order, sizeof(order)) &&
+	       order.n <= FERRY__TASK_MOST) {
 		h.worker.memory = order.memory;
 		h.worker.threads = order.threads;
 		if (p->task != FERRY__RUN)

@@ -33,10 +33,11 @@ static void start(struct ferry_synced *f)
 
 static void wait_for(struct ferry_synced *f)
 {
-	int fd = f->error ? -1 : open(f->path, O_RDONLY | O_CLOEXEC);
+	int fd;
 
 	if (f->error)
 		return;
+	fd = open(f->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fdatasync(fd))
 		f->error = errno;
 	if (fd >= 0)
