@@ -128,13 +128,15 @@ int ferry__check_free(struct settling *s)
 
 /* ---- moving -------------------------------------------------------------- */
 
-/* A second name for what is replaced in place; none is ever taken twice. */
+/* A second name for what is replaced in place; none is ever taken twice.  A
+ * twin takes the same name first, and replaces then: where that is taken and
+ * is no name of what is there now, this may be what a twin made (EXISTS). */
 static int keep_backup(struct settling *s, const char *source, json_t *names)
 {
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
-	int e = EEXIST;
+	int e = EEXIST, rc = 0;
 
-	for (int i = 0; e == EEXIST && i < BACKUPS_MOST; i++) {
+	for (int i = 0; e == EEXIST && !rc && i < BACKUPS_MOST; i++) {
 		path.n = 0;
 		ferry_buffer_printf(&path, "%s" FERRY__BACKUP, source);
 		if (i)
@@ -142,13 +144,16 @@ static int keep_backup(struct settling *s, const char *source, json_t *names)
 		e = path.failed ? ENOMEM : link(source, path.data) ? errno : 0;
 		if (e == EEXIST && ferry__is_same_file(source, path.data))
 			e = 0;
+		if ((e == EEXIST || e == ENOENT) && !ferry__is_unchanged(s))
+			rc = FERRY_EXISTS;
 	}
 	if (!e && json_array_append_new(names, ferry__record_name(
 						path.data + strlen(s->dir))))
 		e = ENOMEM;
 	ferry_buffer_release(&path);
-	return e ? ferry_fail_errno(s->err, e, "%s: can't keep a backup of it",
-				    source) : 0;
+	if (e && !rc)
+		rc = ferry__path_fail(s->err, source, "keep a backup of", e);
+	return rc;
 }
 
 /* Their names are told below `dir`. */

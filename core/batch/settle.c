@@ -15,12 +15,16 @@ static int move(struct settling *s)
 {
 	int rc = ferry__check_free(s);
 
-	if (!rc && ferry__is_set(s->made))
+	if (rc)
+		return rc;
+	if (ferry__is_set(s->made))
 		return ferry__replace_set(s);
-	if (!rc && ferry__in_place(s->made->entry) && !ferry__is_unchanged(s))
+	if (ferry__in_place(s->made->entry) && !ferry__is_unchanged(s))
 		return ferry__give_way(s);
-	if (!rc && !s->w->m->output)
+	if (!s->w->m->output)
 		rc = ferry__announce(s);
+	if (rc == FERRY_EXISTS)
+		return ferry__give_way(s);
 	return rc ? rc : ferry__move_all(s);
 }
 

@@ -56,14 +56,16 @@ void ferry__tell_unsynced(struct settling *s);
 
 /* Nothing is replaced but what an earlier run made, and sources in place. */
 int ferry__check_free(struct settling *s);
-/* Second names of the sources, appended to `names` as below s->dir. */
+/* Second names of the sources, appended to `names` as below s->dir.  EXISTS,
+ * which s->err does not tell of: another run replaced them meanwhile. */
 int ferry__keep_backups(struct settling *s, json_t *names);
 /* The i-th file bears the output's name, or one that begins so. */
 bool ferry__is_main(struct settling *s, size_t i);
 /* Siblings first; what stands for all last. */
 int ferry__move_all(struct settling *s);
 int ferry__write_sidecar(struct settling *s, const char *aside);
-/* Keep backups, and tell of an output before it takes its name. */
+/* Keep backups, and tell of an output before it takes its name.  EXISTS as
+ * with backups. */
 int ferry__announce(struct settling *s);
 
 /* ---- exchange.c ---------------------------------------------------------- */

@@ -6,7 +6,8 @@
  * command before the write, which goes well.  With FAULT_SYNC, writes go well
  * and directories can't be synced.  With FAULT_KILL, all processes are killed
  * before the FAULT_KILL-th change of a name (a rename, a link, a removal, a
- * directory made).  Without FAULT_COUNT nothing happens.
+ * directory made); with FAULT_RUN, that runs instead.  Without FAULT_COUNT
+ * nothing happens.
  */
 #include "config.h"
 
@@ -110,7 +111,8 @@ static void before_name(void)
 {
 	unsigned long at = setting("FAULT_KILL");
 
-	if (!board() || atomic_fetch_add(&board()->names, 1) + 1 != at)
+	if (!board() || atomic_fetch_add(&board()->names, 1) + 1 != at ||
+	    intervenes())
 		return;
 	kill((pid_t)atomic_load(&board()->first), SIGKILL);
 	kill(getpid(), SIGKILL);

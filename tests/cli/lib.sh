@@ -29,7 +29,7 @@ got=
 fail()
 {
 	failures=$((failures + 1))
-	echo "FAIL: $*"
+	echo "FAIL: $0: $*"
 	echo "  command: ferry $last"
 	echo "  status: $got"
 	sed 's/^/  out: /' "$out" 2>/dev/null | head -n 20

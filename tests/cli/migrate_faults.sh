@@ -246,6 +246,36 @@ killed_at()
 	done
 }
 
+# twin_at FROM ARG...: a migration of `set` in place, which is like FROM, ends
+# the same when all of a twin's comes before any change of a name.  A twin that
+# waits for it is killed.
+twinned=0
+twin_at()
+{
+	from=$1
+	shift
+	rm -rf set set0
+	cp -rp "$from" set
+	twin="migrate -q -j 1 --in-place set $*"
+	faulty 0 0 $twin
+	status 0
+	n_names=$(od -An -j8 -N4 -tu4 "$counted" | tr -d ' ')
+	mv set set0
+	n=0
+	while [ $n -lt "$n_names" ]; do
+		n=$((n + 1))
+		rm -rf set
+		cp -rp "$from" set
+		FAULT_KILL=$n FAULT_RUN="timeout -s KILL 0.2 '$FERRY' $twin || :" \
+			faulty 0 0 $twin
+		twinned=$((twinned + 1))
+		run $twin
+		status 0
+		diff -r -x .ferry set0 set >.t/diff 2>&1 ||
+			fail "a twin before name $n: $(head -n 3 .t/diff)"
+	done
+}
+
 err_or_out()
 {
 	cat "$out" "$err" | grep -qF -e "$1" || fail "nothing says: $1"
@@ -349,6 +379,14 @@ if [ "$total" -ge 100 ]; then
 	run verify there --ledger
 	status 0
 	rm -rf held there
+	in_place='--to-format safetensors --add-prefix a.'
+	for what in "run $in_place" "run $in_place --shard-size 50B" \
+		"run $in_place --verify --remove-source" \
+		"sets $in_place --shard-size 50B" \
+		"sets $in_place --shard-size 1GB" \
+		"sets --to-format torch --verify"; do
+		twin_at .t/$what
+	done
 	# In place, nothing is done twice: whatever a run leaves, the next ends
 	# with what one would have made.
 	twice='--to-format safetensors --add-prefix a. --verify'
@@ -500,5 +538,6 @@ done
 echo "killed $killed times in $runs runs ($found outputs stood, $redone redone)," \
 	"$writes writes failed ($failed told, of $total)," \
 	"$full of $rooms times the disk was full, $changed changed source," \
-	"$cuts times killed at a set ($puts writes failed)"
+	"$cuts times killed at a set ($puts writes failed)," \
+	"$twinned twins"
 finish
