@@ -120,6 +120,10 @@ void ferry__make_member(struct ferry_migration *m, struct ferry__entry *e,
 /* Shards that are no item's: what is left of a source that was removed is one
  * item, with the output it has; of a set that is not whole, all fail. */
 int ferry__check_sets(struct ferry_migration *m, struct ferry_error *err);
+/* Appends the path that an index of the file's set has where the file is named
+ * as a shard: "model.safetensors.index.json" of
+ * "model-00001-of-00002.safetensors".  False: it is not. */
+bool ferry__index_name(const char *path, struct ferry_buffer *out);
 
 /* ---- collisions.c -------------------------------------------------------- */
 

@@ -454,14 +454,23 @@ int ferry__replacement_resume(const char *path, struct ferry_error *err)
 	return rc;
 }
 
+static int resume_of(struct ferry_buffer *path, struct ferry_error *err)
+{
+	ferry_buffer_add_str(path, FERRY__MOVING);
+	return path->failed ? ferry_fail_nomem(err, "a file name") :
+	       ferry__replacement_resume(path->data, err);
+}
+
 int ferry__replacement_resume_of(const char *source, struct ferry_error *err)
 {
 	struct ferry_buffer path = FERRY_BUFFER_INIT;
 	int rc;
 
-	ferry_buffer_printf(&path, "%s" FERRY__MOVING, source);
-	rc = path.failed ? ferry_fail_nomem(err, "a file name") :
-	     ferry__replacement_resume(path.data, err);
+	ferry_buffer_add_str(&path, source);
+	rc = resume_of(&path, err);
+	path.n = 0;
+	if (!rc && ferry__index_name(source, &path))
+		rc = resume_of(&path, err);
 	ferry_buffer_release(&path);
 	return rc;
 }

@@ -50,7 +50,8 @@ void ferry__replacement_close(struct ferry__replacement *r);
  * original is neither in its place nor in its backup.
  */
 int ferry__replacement_resume(const char *path, struct ferry_error *err);
-/* That of the file or directory that was the source. */
+/* That of the file or directory that was the source, and that of the index of a
+ * file named as a shard: it may be one that a replacement is yet to remove. */
 int ferry__replacement_resume_of(const char *source, struct ferry_error *err);
 
 /* It tells of the file: a path that begins with the same directory. */

@@ -50,6 +50,19 @@ static bool parse_name(const char *path, struct shard_name *out)
 	return false;
 }
 
+bool ferry__index_name(const char *path, struct ferry_buffer *out)
+{
+	struct shard_name name;
+	const char *ending;
+
+	if (!parse_name(path, &name))
+		return false;
+	ending = name.rest + 4;
+	ferry_buffer_printf(out, "%.*s%s.index.json", (int)name.prefix - 1,
+			    path, ending + strspn(ending, "0123456789"));
+	return true;
+}
+
 /* Its set: the name without its number. */
 static const char *set_of(struct ferry_migration *m, const char *path,
 			  const struct shard_name *name)
