@@ -21,6 +21,7 @@
 #define SMALL ((uint64_t)4 << 20)	/* bytes of what is ordered together */
 #define TOGETHER ((uint64_t)16 << 20)
 #define POLL_MS 100
+#define HEARD ((size_t)64 << 10)	/* bytes at a time */
 
 struct worker {
 	pid_t pid;		/* 0: none */
@@ -29,6 +30,7 @@ struct worker {
 	struct ferry__order order;
 	uint32_t answered;
 	uint64_t progress;
+	struct ferry_buffer heard;	/* not taken */
 };
 
 struct crew {
@@ -224,35 +226,11 @@ static void settle(struct crew *c, uint64_t entry, const json_t *record)
 		c->p->how->told(c->p->how->ctx, &e->item, &c->p->totals);
 }
 
-bool ferry__receive(int fd, void *data, size_t n)
-{
-	char *p = data;
-
-	while (n) {
-		ssize_t k = recv(fd, p, n, 0);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-	}
-	return true;
-}
-
 static bool take_record(struct crew *c, struct worker *w,
-			const struct ferry__answer *a)
+			const struct ferry__answer *a, const char *text)
 {
-	char *text = ferry_alloc((size_t)a->nbytes + 1);
-	json_t *record;
+	json_t *record = json_loadb(text, a->nbytes, 0, NULL);
 
-	if (!text || !ferry__receive(w->fd, text, a->nbytes)) {
-		ferry_alloc_free(text);
-		return false;
-	}
-	record = json_loadb(text, a->nbytes, 0, NULL);
-	ferry_alloc_free(text);
 	if (!record || a->entry >= c->p->m->n) {
 		json_decref(record);
 		return false;
@@ -261,27 +239,50 @@ static bool take_record(struct crew *c, struct worker *w,
 	w->answered++;
 	settle(c, a->entry, record);
 	json_decref(record);
+	if (a->full && !c->p->full.code)
+		ferry_fail(&c->p->full, FERRY_IO, "migrate", FERRY_NO_OFFSET,
+			   "the disk is full: make room and run it again");
+	if (a->last)
+		end_order(c, w);
 	return true;
+}
+
+/* Those that are heard whole. */
+static bool take_answers(struct crew *c, struct worker *w)
+{
+	struct ferry_buffer *heard = &w->heard;
+	struct ferry__answer a;
+	bool good = true;
+	size_t at = 0;
+
+	while (good && heard->n - at >= sizeof(a)) {
+		memcpy(&a, heard->data + at, sizeof(a));
+		if (heard->n - at - sizeof(a) < a.nbytes)
+			break;
+		at += sizeof(a);
+		if (a.entry == UINT64_MAX)
+			w->progress = a.done;
+		else
+			good = take_record(c, w, &a, heard->data + at);
+		at += a.nbytes;
+	}
+	heard->n -= at;
+	memmove(heard->data, heard->data + at, heard->n);
+	return good;
 }
 
 static bool hear(struct crew *c, struct worker *w)
 {
-	struct ferry__answer a;
+	char *to = ferry_buffer_extend(&w->heard, HEARD);
+	ssize_t n;
 
-	if (!ferry__receive(w->fd, &a, sizeof(a)))
+	if (!to)
 		return false;
-	if (a.entry == UINT64_MAX) {
-		w->progress = a.done;
-		return true;
-	}
-	if (!take_record(c, w, &a))
-		return false;
-	if (a.full && !c->p->full.code)
-		ferry_fail(&c->p->full, FERRY_IO, "migrate", FERRY_NO_OFFSET,
-			   "the disk is full: make room and run it again");
-	if (a.last)
-		end_order(c, w);
-	return true;
+	do
+		n = recv(w->fd, to, HEARD, 0);
+	while (n < 0 && errno == EINTR);
+	w->heard.n -= HEARD - (size_t)(n > 0 ? n : 0);
+	return n > 0 && take_answers(c, w);
 }
 
 /* ---- deaths -------------------------------------------------------------- */
@@ -330,6 +331,7 @@ static int bury(struct crew *c, struct worker *w)
 	int status = 0;
 
 	close(w->fd);
+	ferry_buffer_release(&w->heard);
 	while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	w->pid = 0;

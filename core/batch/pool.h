@@ -29,9 +29,6 @@ struct ferry__board {
 	_Atomic uint64_t at[];	/* by worker: its entry + 1, or 0 */
 };
 
-/* All n bytes from the other end; false when that is gone. */
-bool ferry__receive(int fd, void *data, size_t n);
-
 /* The life of a worker: until `fd` ends. */
 void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 		 unsigned index, int fd);

@@ -23,6 +23,7 @@ struct hand {
 	int fd;
 	uint64_t told;		/* ns, of the last progress */
 	bool full;		/* the disk is: nothing more is begun */
+	struct ferry_buffer answers;	/* not sent */
 };
 
 static uint64_t now(void)
@@ -39,6 +40,23 @@ static bool put(int fd, const void *data, size_t n)
 
 	while (n) {
 		ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return false;
+		p += k;
+		n -= (size_t)k;
+	}
+	return true;
+}
+
+static bool receive(int fd, void *data, size_t n)
+{
+	char *p = data;
+
+	while (n) {
+		ssize_t k = recv(fd, p, n, 0);
 
 		if (k < 0 && errno == EINTR)
 			continue;
@@ -78,9 +96,18 @@ static void answer(struct hand *h, uint64_t entry, json_t *members, bool full,
 	if (!text)
 		_exit(70);
 	a.nbytes = (uint32_t)strlen(text);
-	if (!put(h->fd, &a, sizeof(a)) || !put(h->fd, text, a.nbytes))
-		_exit(0);
+	ferry_buffer_add(&h->answers, &a, sizeof(a));
+	ferry_buffer_add(&h->answers, text, a.nbytes);
 	free(text);
+}
+
+static void send_answers(struct hand *h)
+{
+	if (h->answers.failed)
+		_exit(70);
+	if (!put(h->fd, h->answers.data, h->answers.n))
+		_exit(0);
+	h->answers.n = 0;
 }
 
 static void survey(struct hand *h, const struct ferry__order *o)
@@ -94,6 +121,7 @@ static void survey(struct hand *h, const struct ferry__order *o)
 		ferry__survey_entry(m, &m->entries[o->entries[i]],
 				    h->p->task == FERRY__PLAN, members);
 		answer(h, o->entries[i], members, false, i + 1 == o->n);
+		send_answers(h);
 		json_decref(members);
 	}
 }
@@ -148,6 +176,7 @@ static uint32_t run_some(struct hand *h, const struct ferry__order *o,
 			atomic_fetch_add(&h->board->n_failed, 1);
 	for (uint32_t i = 0; i < n; i++)
 		answer(h, entries[i], NULL, made[i].full, at + i + 1 == o->n);
+	send_answers(h);
 	return n;
 }
 
@@ -177,7 +206,7 @@ void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 
 	h.worker.progress_ctx = &h;
 	set_signals();
-	while (ferry__receive(fd, &order, sizeof(order)) &&
+	while (receive(fd, &order, sizeof(order)) &&
 	       order.n <= FERRY__TASK_MOST) {
 		h.worker.memory = order.memory;
 		h.worker.threads = order.threads;
@@ -188,4 +217,5 @@ void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 		atomic_store(&board->at[index], 0);
 	}
 	ferry__work_close(&h.worker);
+	ferry_buffer_release(&h.answers);
 }
