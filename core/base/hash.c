@@ -71,8 +71,11 @@ uint64_t ferry_hash(const void *data, size_t n)
 	v[3] = key.k1 ^ UINT64_C(0x7465646279746573);
 	for (size_t left = n; left >= 8; left -= 8, p += 8)
 		absorb(v, ferry_le64(p));
-	for (size_t i = 0; i < (n & 7); i++)
-		last |= (uint64_t)p[i] << (8 * i);
+	if (n >= 8 && n & 7)
+		last |= ferry_le64(p + (n & 7) - 8) >> (64 - 8 * (n & 7));
+	else
+		for (size_t i = 0; i < (n & 7); i++)
+			last |= (uint64_t)p[i] << (8 * i);
 	absorb(v, last);
 	v[2] ^= 0xff;
 	sip_round(v);

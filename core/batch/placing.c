@@ -181,7 +181,8 @@ static int keep_mode(struct settling *s, const char *made)
 	else if ((was.st_uid != is.st_uid || was.st_gid != is.st_gid) &&
 		 chown(made, was.st_uid, was.st_gid) && errno != EPERM)
 		return ferry__path_fail(s->err, made, "give away", errno);
-	return chmod(made, was.st_mode & 0777) ?
+	return (was.st_mode ^ is.st_mode) & 0777 &&
+	       chmod(made, was.st_mode & 0777) ?
 	       ferry__path_fail(s->err, made, "restrict", errno) : 0;
 }
 

@@ -210,7 +210,9 @@ void ferry__directory_name(const char *path, char *out)
 		n--;
 	for (at = n; at && path[at - 1] != '/'; at--)
 		;
-	snprintf(out, NAME_MAX + 1, "%.*s", (int)(n - at), path + at);
+	n = n - at < NAME_MAX ? n - at : NAME_MAX;
+	memcpy(out, path + at, n);
+	out[n] = '\0';
 	if (!strcmp(out, ".") || !strcmp(out, ".."))
 		*out = '\0';
 }
