@@ -221,6 +221,19 @@ int ferry__digest_ends(int fd, const char *path, uint64_t nbytes,
 				   out, err);
 }
 
+int ferry__digest_ends_of(const void *data, size_t n,
+			  char out[FERRY__DIGEST_TEXT],
+			  struct ferry_error *err)
+{
+	size_t k = n < ENDS ? n : ENDS;
+	struct ferry__digest d;
+
+	ferry__digest_init(&d, FERRY_DIGEST_XXH128);
+	ferry__digest_add(&d, data, k);
+	ferry__digest_add(&d, (const char *)data + n - k, k);
+	return ferry__digest_end(&d, out, err);
+}
+
 /* Elements that are read at a time, on a byte boundary of packed dtypes. */
 static uint64_t step_of(const struct ferry_tensor *t, uint64_t nelem)
 {

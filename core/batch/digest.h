@@ -45,6 +45,10 @@ int ferry__digest_file(enum ferry_digest_kind kind, const char *path,
 /* Of its first and last 4,096 bytes, by XXH128. */
 int ferry__digest_ends(int fd, const char *path, uint64_t nbytes,
 		       char out[FERRY__DIGEST_TEXT], struct ferry_error *err);
+/* The same, of the n bytes that are all of it. */
+int ferry__digest_ends_of(const void *data, size_t n,
+			  char out[FERRY__DIGEST_TEXT],
+			  struct ferry_error *err);
 /* Of the elements, densely in C order. */
 int ferry__digest_tensor(enum ferry_digest_kind kind,
 			 const struct ferry_tensor *t,

@@ -119,10 +119,11 @@ static int check_going(const atomic_bool *cancel, struct ferry_error *err)
 			  "cancelled") : 0;
 }
 
-static int read_all(struct reading *r, int fd, uint64_t nbytes,
-		    const char *path, const atomic_bool *cancel)
+/* A file that is read at once gets its ends of what was read. */
+static int read_all(struct reading *r, int fd, const char *path,
+		    const atomic_bool *cancel, struct ferry__span_file *out)
 {
-	size_t most = nbytes < PIECE ? (size_t)nbytes + 1 : PIECE;
+	size_t most = out->nbytes < PIECE ? (size_t)out->nbytes + 1 : PIECE;
 	unsigned char *buf = ferry_alloc(most);
 	ssize_t n = 1;
 
@@ -136,6 +137,12 @@ static int read_all(struct reading *r, int fd, uint64_t nbytes,
 			at += (ssize_t)add_run(r, buf + at, (size_t)(n - at));
 		if (!r->rc)
 			r->rc = check_going(cancel, r->err);
+		if (!r->rc && n && (size_t)n == out->nbytes &&
+		    (size_t)n < most) {
+			r->rc = ferry__digest_ends_of(buf, (size_t)n,
+						      out->ends, r->err);
+			n = 0;
+		}
 	}
 	ferry_alloc_free(buf);
 	return r->rc;
@@ -158,15 +165,16 @@ int ferry__span_digests(struct ferry__span_file *out,
 	}
 	ferry__digest_init(&r.whole, kind);
 	find_spans(&r, &st, spans, n);
-	rc = read_all(&r, fd, (uint64_t)st.st_size, path, cancel);
+	out->nbytes = (uint64_t)st.st_size;
+	*out->ends = '\0';
+	rc = read_all(&r, fd, path, cancel, out);
 	if (r.open)
 		ferry__digest_drop(&r.part);
 	if (rc)
 		ferry__digest_drop(&r.whole);
 	else
 		rc = ferry__digest_end(&r.whole, out->digest, err);
-	out->nbytes = (uint64_t)st.st_size;
-	if (!rc)
+	if (!rc && !*out->ends)
 		rc = ferry__digest_ends(fd, path, out->nbytes, out->ends, err);
 	close(fd);
 	return rc;
