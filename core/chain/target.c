@@ -45,11 +45,12 @@ static bool says_directory(const char *path)
 
 int ferry__choose_writer(struct ferry_plan *p, struct ferry_error *err)
 {
-	bool directory = wants_directory(&p->job);
+	bool directory;
 	int rc = 0;
 
 	if (p->writer)
 		return 0;
+	directory = wants_directory(&p->job);
 	if (p->job.to_format)
 		rc = ferry__writer_named(p->s, p->job.to_format, &p->writer,
 					 err);

@@ -91,10 +91,11 @@ static int keep(struct listing *l, uint64_t nbytes)
 	return 0;
 }
 
-static int list_fd(struct listing *l, int fd);
+static int list(struct listing *l, DIR *dir);
 
 static int enter(struct listing *l, int parent, const char *name)
 {
+	DIR *dir;
 	int fd, rc;
 
 	if (l->depth == FERRY_DIRECTORY_DEPTH)
@@ -104,8 +105,13 @@ static int enter(struct listing *l, int parent, const char *name)
 		    O_CLOEXEC);
 	if (fd < 0)
 		return note_errno(l, errno);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return ferry_fail_nomem(l->err, "a directory");
+	}
 	l->depth++;
-	rc = list_fd(l, fd);
+	rc = list(l, dir);
 	l->depth--;
 	return rc;
 }
@@ -149,19 +155,14 @@ static int take_entry(struct listing *l, int dir, const char *name)
 	return rc;
 }
 
-/* Takes the descriptor over. */
-static int list_fd(struct listing *l, int fd)
+/* Closes it. */
+static int list(struct listing *l, DIR *dir)
 {
-	DIR *dir = fdopendir(fd);
 	const struct dirent *entry;
 	int rc = 0;
 
-	if (!dir) {
-		close(fd);
-		return ferry_fail_nomem(l->err, "a directory");
-	}
 	for (errno = 0; !rc && (entry = readdir(dir)); errno = 0)
-		rc = take_entry(l, fd, entry->d_name);
+		rc = take_entry(l, dirfd(dir), entry->d_name);
 	if (!rc && errno)
 		rc = ferry_fail_errno(l->err, errno, "%s: can't list it",
 				      l->root);
@@ -202,18 +203,19 @@ int ferry_directory_list(struct ferry_directory *out, const char *path,
 {
 	char root[512];
 	struct listing l = { .found = found, .root = root, .err = err };
-	int fd, rc;
+	DIR *dir;
+	int rc;
 
 	ferry_escape(root, sizeof(root), path, strlen(path));
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	dir = opendir(path);
+	if (!dir)
 		return ferry_fail_errno(err, errno, "%s: can't look into it",
 					root);
 	rc = ferry_store_new(&l.store, err);
 	if (rc)
-		close(fd);
+		closedir(dir);
 	else
-		rc = list_fd(&l, fd);
+		rc = list(&l, dir);
 	if (!rc)
 		rc = hand_over(&l, out);
 	if (rc)

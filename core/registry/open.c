@@ -40,14 +40,12 @@ static void name_context(struct ferry__opened *o, struct ferry_session *s,
 	o->input.priv = &o->context;
 }
 
-static int open_file(struct ferry_session *s, const char *path,
+static int know_file(struct ferry_session *s, const char *path,
 		     const struct ferry__reading *how, struct ferry__opened *o,
 		     struct ferry_error *err)
 {
-	int rc = ferry_source_open_file(&o->source, path, err);
+	int rc = 0;
 
-	if (rc)
-		return rc;
 	o->format = how->format;
 	if (!o->format)
 		rc = ferry__identify(s, o->source, path, &o->format, err);
@@ -112,17 +110,28 @@ static int open_directory(struct ferry_session *s, const char *path,
 	return name_members(o, path, err);
 }
 
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
 int ferry__open_input(struct ferry_session *s, const char *path,
 		      const struct ferry__reading *how,
 		      struct ferry__opened *o, struct ferry_error *err)
 {
-	struct stat st;
+	struct ferry_error why = FERRY_ERROR_INIT;
 	int rc;
 
 	memset(o, 0, sizeof(*o));
-	rc = !stat(path, &st) && S_ISDIR(st.st_mode) ?
-	     open_directory(s, path, how, o, err) :
-	     open_file(s, path, how, o, err);
+	rc = ferry_source_open_file(&o->source, path, &why);
+	if (!rc)
+		rc = know_file(s, path, how, o, err);
+	else if (is_directory(path))
+		rc = open_directory(s, path, how, o, err);
+	else if (err && !err->code)
+		*err = why;
 	if (rc)
 		ferry__close_opened(o);
 	return rc;
