@@ -85,8 +85,11 @@ static int move_over(struct ferry_sink *s)
 {
 	struct stat st;
 
-	if (fstatat(s->dirfd, s->name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? move_new(s) : -1;
+	if (!move_new(s))
+		return 0;
+	if (errno != EEXIST ||
+	    fstatat(s->dirfd, s->name, &st, AT_SYMLINK_NOFOLLOW))
+		return -1;
 	if (!S_ISREG(st.st_mode)) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 		return -1;

@@ -173,7 +173,7 @@ int ferry_output_dir(struct ferry_output *o, const char *path,
 	memcpy(dir, n ? path : ".", n ? n : 1);
 	dir[n ? n : 1] = '\0';
 	*fd = -1;
-	if (!stat(dir, &st))
+	if (o->n_dirs && !stat(dir, &st))
 		for (size_t i = 0; i < o->n_dirs && *fd < 0; i++)
 			if (o->dirs[i].id.dev == st.st_dev &&
 			    o->dirs[i].id.ino == st.st_ino)

@@ -115,9 +115,8 @@ int ferry_output_new(struct ferry_output **out, const char *path,
 	/* Being an input is the graver complaint than being there. */
 	if (!code)
 		code = ferry_output_check_input(o, &target, path, err);
-	ferry_target_release(&target);
-	if (!code)
-		code = ferry_target_init(&target, path, overwrite, err);
+	if (!code && target.exists && !overwrite)
+		code = ferry_target_fail_exists(path, err);
 	ferry_target_release(&target);
 	if (code)
 		ferry_output_free(o);

@@ -19,6 +19,9 @@
 /* A pipe without a writer would block an open without O_NONBLOCK. */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
+/* Descriptors below need no look at how many there may be. */
+#define LOW 16
+
 /*
  * Descriptors are few: a file that is given a high one, because many are open,
  * is closed again and opened for each read, and must be the same file then.
@@ -286,7 +289,7 @@ static bool is_high(int fd)
 {
 	struct rlimit limit;
 
-	return !getrlimit(RLIMIT_NOFILE, &limit) &&
+	return fd >= LOW && !getrlimit(RLIMIT_NOFILE, &limit) &&
 	       (rlim_t)fd >= limit.rlim_cur / 2;
 }
 

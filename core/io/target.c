@@ -70,7 +70,7 @@ static int fail_kind(const char *path, const struct stat *st,
 			  "a directory" : "no regular file");
 }
 
-static int fail_exists(const char *path, struct ferry_error *err)
+int ferry_target_fail_exists(const char *path, struct ferry_error *err)
 {
 	char text[512];
 
@@ -130,7 +130,7 @@ int ferry_target_init(struct ferry_target *out, const char *path,
 	else if (!t.path[ferry_target_dir(t.path)])
 		code = fail_path(path, EISDIR, err);
 	else if (t.exists && !overwrite)
-		code = fail_exists(path, err);
+		code = ferry_target_fail_exists(path, err);
 out:
 	if (code)
 		ferry_target_release(&t);

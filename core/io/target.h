@@ -21,6 +21,8 @@ struct ferry_target {
 int ferry_target_init(struct ferry_target *out, const char *path,
 		      bool overwrite, struct ferry_error *err);
 void ferry_target_release(struct ferry_target *t);
+/* EXISTS. */
+int ferry_target_fail_exists(const char *path, struct ferry_error *err);
 
 /* "<dir>/<name>" with dir as in `path`; NULL when memory is out. */
 char *ferry_target_sibling(const char *path, const char *name);

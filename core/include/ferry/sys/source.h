@@ -104,9 +104,10 @@ static inline uint64_t ferry_source_reads(const struct ferry_source *src,
 
 /*
  * Open a regular file.  `name` in messages is the path.  However many are
- * open, descriptors do not run out: when half of what the process may have are
- * taken, a file is opened for each read, and has no file_range.  IO when it is
- * not the same file then (device, inode, size and time of change).
+ * open, descriptors do not run out: when half of what the process may have, and
+ * 16 at the least, are taken, a file is opened for each read, and has no
+ * file_range.  IO when it is not the same file then (device, inode, size and
+ * time of change).
  * IO, NOTFOUND; UNSUPPORTED for a directory, pipe or device.
  */
 FERRY_API int ferry_source_open_file(struct ferry_source **out,
