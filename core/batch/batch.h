@@ -164,7 +164,7 @@ struct ferry__worker {
 	struct ferry_migration *m;
 	const struct ferry_migration_run *how;
 	char *work;		/* its directory; made when needed */
-	unsigned slot;		/* of the order: its directory's name */
+	unsigned slot;		/* its directory's name */
 	uint64_t memory;	/* granted for what is at hand */
 	unsigned threads;
 	const atomic_bool *cancel;
@@ -181,11 +181,6 @@ int ferry__tell_outputs(const struct ferry__worker *w,
 			const struct ferry__made *made, const char *base,
 			const char *format, bool directory,
 			struct ferry_error *err);
-#define FERRY__TASK_MOST 128	/* entries that are settled together */
-
-/* Sync, rename and record; entries get their states. */
-void ferry__settle(struct ferry__worker *w, struct ferry__made *made,
-		   size_t n);
 /* The directory that outputs are made in, kept by a lock on it. */
 int ferry__work_open(struct ferry__worker *w, struct ferry_error *err);
 void ferry__work_close(struct ferry__worker *w);

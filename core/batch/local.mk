@@ -32,6 +32,7 @@ core_libferry_la_SOURCES += \
 	core/batch/replacement.h \
 	core/batch/sets.c \
 	core/batch/settle.c \
+	core/batch/settle.h \
 	core/batch/settling.c \
 	core/batch/settling.h \
 	core/batch/shard.c \

@@ -19,7 +19,7 @@
 
 #define MEMORY ((uint64_t)256 << 20)
 #define SMALL ((uint64_t)4 << 20)	/* bytes of what is ordered together */
-#define TOGETHER ((uint64_t)16 << 20)
+#define TOGETHER ((uint64_t)64 << 20)
 #define POLL_MS 100
 #define HEARD ((size_t)64 << 10)	/* bytes at a time */
 
@@ -127,7 +127,7 @@ static void fill(struct crew *c, struct ferry__order *o)
 	do {
 		sum += nbytes_of(c, peek(c));
 		o->entries[o->n++] = take_next(c);
-	} while (left(c) && o->n < FERRY__TASK_MOST && o->n < most &&
+	} while (left(c) && o->n < FERRY__ORDER_MOST && o->n < most &&
 		 sum <= TOGETHER && nbytes_of(c, peek(c)) <= SMALL &&
 		 nbytes_of(c, o->entries[0]) <= SMALL);
 }
@@ -361,6 +361,7 @@ static unsigned set_to_work(struct crew *c)
 	unsigned busy = 0;
 
 	c->stopping = c->stopping || is_over(c);
+	atomic_store(&c->board->stopping, c->stopping);
 	for (unsigned i = 0; i < c->n; i++) {
 		struct worker *w = &c->workers[i];
 

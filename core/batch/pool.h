@@ -4,12 +4,14 @@
 
 #include "core/batch/batch.h"
 
-/* To a worker: entries to work on together. */
+#define FERRY__ORDER_MOST 512
+
+/* To a worker: entries to work on, one after another. */
 struct ferry__order {
 	uint64_t memory;
 	uint32_t threads;
 	uint32_t n;
-	uint64_t entries[FERRY__TASK_MOST];
+	uint64_t entries[FERRY__ORDER_MOST];
 };
 
 /* From a worker: `nbytes` of a record follow, for an entry; or progress. */
@@ -25,6 +27,7 @@ struct ferry__answer {
 /* What all processes see. */
 struct ferry__board {
 	atomic_bool cancel;
+	atomic_bool stopping;		/* nothing more is begun */
 	_Atomic uint64_t n_failed;	/* as they fail, before it is told */
 	_Atomic uint64_t at[];	/* by worker: its entry + 1, or 0 */
 };

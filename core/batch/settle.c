@@ -55,22 +55,20 @@ static char *directory_of(const char *path)
 }
 
 /* What was made, and is well so far. */
-static size_t choose(struct ferry__worker *w, struct ferry__made *made,
-		     size_t n, char **dirs, struct settling *out)
+static void choose(struct ferry__worker *w, struct ferry__group *g)
 {
-	size_t k = 0;
+	g->n_settling = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		struct ferry__made *made = &g->made[i];
+		struct settling s = { w, made, g->dirs[i], &made->err };
 
-	for (size_t i = 0; i < n; i++) {
-		struct settling s = { w, &made[i], dirs[i], &made[i].err };
-
-		if (!made[i].aside || made[i].err.code)
+		if (!made->aside || made->err.code)
 			continue;
-		if (dirs[i])
-			out[k++] = s;
+		if (g->dirs[i])
+			g->settling[g->n_settling++] = s;
 		else
 			s.err->code = ferry_fail_nomem(s.err, "a name");
 	}
-	return k;
 }
 
 static void each(struct settling *s, size_t n, int (*step)(struct settling *s))
@@ -115,10 +113,13 @@ static int remove_kept(struct settling *s)
 	bool told = json_object_del(s->made->sidecar, "moving") &&
 		    json_is_true(json_object_get(s->made->sidecar,
 						 "source_removed"));
+	struct ferry__group_sync sync;
 	int rc;
 
-	if (!s->w->how->no_sync)
-		ferry__sync_files(s, 1);
+	if (!s->w->how->no_sync) {
+		ferry__sync_begin(&sync, s, 1);
+		ferry__sync_end(&sync, s);
+	}
 	rc = s->err->code;
 	if (!rc && !told)
 		rc = ferry__work_open(s->w, s->err);
@@ -140,21 +141,21 @@ static int end_move(struct settling *s)
 	return rc;
 }
 
-static void settle_kept(struct ferry__worker *w, struct ferry__made *made,
-			size_t n, char **dirs)
+static void settle_kept(struct ferry__worker *w, struct ferry__group *g)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct settling s = { w, &made[i], dirs[i], &made[i].err };
+	for (size_t i = 0; i < g->n; i++) {
+		struct ferry__made *made = &g->made[i];
+		struct settling s = { w, made, g->dirs[i], &made->err };
 
-		if (made[i].entry->item.state != FERRY_ITEM_KEPT || !dirs[i] ||
-		    made[i].entry->action != FERRY__CONVERT)
+		if (made->entry->item.state != FERRY_ITEM_KEPT ||
+		    !g->dirs[i] || made->entry->action != FERRY__CONVERT)
 			continue;
-		json_decref(made[i].sidecar);
-		made[i].sidecar = json_incref(made[i].before);
-		if (!ferry__in_place(made[i].entry) && w->m->o.remove_source)
-			made[i].err.code = remove_kept(&s);
-		else if (json_object_get(made[i].before, "moving"))
-			made[i].err.code = end_move(&s);
+		json_decref(made->sidecar);
+		made->sidecar = json_incref(made->before);
+		if (!ferry__in_place(made->entry) && w->m->o.remove_source)
+			made->err.code = remove_kept(&s);
+		else if (json_object_get(made->before, "moving"))
+			made->err.code = end_move(&s);
 	}
 }
 
@@ -176,24 +177,27 @@ static void end(struct ferry__worker *w, struct ferry__made *made)
 	ferry_alloc_free(made->aside);
 }
 
-void ferry__settle(struct ferry__worker *w, struct ferry__made *made, size_t n)
+void ferry__settle_begin(struct ferry__worker *w, struct ferry__group *g)
 {
-	struct settling s[FERRY__TASK_MOST];
-	char *dirs[FERRY__TASK_MOST];
-	size_t n_made;
+	for (size_t i = 0; i < g->n; i++)
+		g->dirs[i] = directory_of(g->made[i].entry->item.output);
+	choose(w, g);
+	g->sync.files = NULL;
+	if (!w->how->no_sync)
+		ferry__sync_begin(&g->sync, g->settling, g->n_settling);
+}
 
-	for (size_t i = 0; i < n; i++)
-		dirs[i] = directory_of(made[i].entry->item.output);
-	n_made = choose(w, made, n, dirs, s);
+void ferry__settle_end(struct ferry__worker *w, struct ferry__group *g)
+{
 	if (!w->how->no_sync)
-		ferry__sync_files(s, n_made);
-	each(s, n_made, move);
+		ferry__sync_end(&g->sync, g->settling);
+	each(g->settling, g->n_settling, move);
 	if (!w->how->no_sync)
-		sync_directories(s, n_made);
-	each(s, n_made, record);
-	settle_kept(w, made, n, dirs);
-	for (size_t i = 0; i < n; i++) {
-		ferry_alloc_free(dirs[i]);
-		end(w, &made[i]);
+		sync_directories(g->settling, g->n_settling);
+	each(g->settling, g->n_settling, record);
+	settle_kept(w, g);
+	for (size_t i = 0; i < g->n; i++) {
+		ferry_alloc_free(g->dirs[i]);
+		end(w, &g->made[i]);
 	}
 }

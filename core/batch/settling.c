@@ -12,7 +12,6 @@
 
 #include "core/batch/path.h"
 #include "core/batch/record.h"
-#include "core/io/sync.h"
 #include "core/io/target.h"
 
 int ferry__fail_kind(struct settling *s, const char *path, const char *what)
@@ -117,30 +116,36 @@ static int list_files(struct settling *s, size_t owner,
 	return 0;
 }
 
-/* Those of n items together. */
-void ferry__sync_files(struct settling *s, size_t n)
+void ferry__sync_begin(struct ferry__group_sync *g, struct settling *s,
+		       size_t n)
 {
-	struct ferry_synced *files;
 	size_t n_files = 0;
 
 	for (size_t i = 0; i < n; i++)
 		n_files += ferry__count_files(s[i].made);
-	files = ferry_alloc_zero(n_files, sizeof(*files));
+	g->files = ferry_alloc_zero(n_files, sizeof(*g->files));
 	n_files = 0;
 	for (size_t i = 0; i < n; i++)
-		s[i].err->code = files ? list_files(&s[i], i, files, &n_files) :
+		s[i].err->code = g->files ?
+				 list_files(&s[i], i, g->files, &n_files) :
 				 ferry_fail_nomem(s[i].err, "file names");
-	ferry_sync_files(files, n_files);
-	for (size_t i = 0; i < n_files; i++) {
-		struct settling *owner = &s[files[i].owner];
+	ferry_sync_begin(&g->syncing, g->files, n_files);
+}
 
-		if (files[i].error && !owner->err->code)
+void ferry__sync_end(struct ferry__group_sync *g, struct settling *s)
+{
+	ferry_sync_end(&g->syncing);
+	for (size_t i = 0; i < g->syncing.n; i++) {
+		const struct ferry_synced *f = &g->files[i];
+		struct settling *owner = &s[f->owner];
+
+		if (f->error && !owner->err->code)
 			owner->err->code = ferry__path_fail(
-				owner->err, files[i].path, "sync",
-				files[i].error);
-		ferry_alloc_free(files[i].path);
+				owner->err, f->path, "sync", f->error);
+		ferry_alloc_free(f->path);
 	}
-	ferry_alloc_free(files);
+	ferry_alloc_free(g->files);
+	g->files = NULL;
 }
 
 /* The directories that the files lie in, by their final names. */

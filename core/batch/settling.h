@@ -15,14 +15,7 @@
 
 #include <ferry/sys/buffer.h>
 
-#include "core/batch/batch.h"
-
-struct settling {
-	struct ferry__worker *w;
-	struct ferry__made *made;
-	char *dir;			/* of the output, with its slash */
-	struct ferry_error *err;
-};
+#include "core/batch/settle.h"
 
 /* ---- settling.c ---------------------------------------------------------- */
 
@@ -41,8 +34,11 @@ const char *ferry__row_path(struct settling *s, const json_t *row,
 const char *ferry__file_path(struct settling *s, const char *dir,
 			     const char *slash, size_t i,
 			     struct ferry_buffer *buf);
-/* Of n items together; each tells its own failure. */
-void ferry__sync_files(struct settling *s, size_t n);
+/* The files of n items together, each of which tells its own failure; they stay
+ * where they are between the two. */
+void ferry__sync_begin(struct ferry__group_sync *g, struct settling *s,
+		       size_t n);
+void ferry__sync_end(struct ferry__group_sync *g, struct settling *s);
 /* The directories that the files lie in, by their final names. */
 int ferry__sync_names(struct settling *s);
 /* Files that the output was made of: the i-th, or NULL. */

@@ -12,8 +12,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <ferry/sys/alloc.h>
+
+#include "core/batch/settle.h"
+
 #define INTERVAL 100000000	/* ns between words on progress */
-#define SETTLE_AFTER 250000000	/* ns of work that is settled together */
+#define SETTLE_AFTER 100000000	/* ns of work that is settled together */
+
+/* Of an order: items that are settled together. */
+struct portion {
+	struct ferry__group group;
+	const uint64_t *entries;
+	bool failed[FERRY__GROUP_MOST];	/* before that */
+};
 
 struct hand {
 	struct ferry__pool *p;
@@ -24,6 +35,8 @@ struct hand {
 	uint64_t told;		/* ns, of the last progress */
 	bool full;		/* the disk is: nothing more is begun */
 	struct ferry_buffer answers;	/* not sent */
+	struct portion *portions;	/* two: one is written back while */
+					/* the other is made */
 };
 
 static uint64_t now(void)
@@ -139,7 +152,7 @@ static void make(struct hand *h, uint64_t entry, struct ferry__made *out)
 	struct ferry__entry *e = &h->p->m->entries[entry];
 
 	atomic_store(&h->board->at[h->index], entry + 1);
-	if (h->full || is_enough(h)) {
+	if (h->full || atomic_load(&h->board->stopping) || is_enough(h)) {
 		*out = (struct ferry__made){ .entry = e,
 					     .err = FERRY_ERROR_INIT };
 		ferry_fail(&out->err, FERRY_CANCELLED, "migrate",
@@ -152,32 +165,55 @@ static void make(struct hand *h, uint64_t entry, struct ferry__made *out)
 		atomic_fetch_add(&h->board->n_failed, 1);
 }
 
-/* Those of the order from `at` on, as many as are made in a short while: what
- * is not settled is lost to who kills the run.  How many. */
-static uint32_t run_some(struct hand *h, const struct ferry__order *o,
-			 uint32_t at)
+/* As many of the entries as are made in a short while: what is not settled is
+ * lost to who kills the run. */
+static void make_some(struct hand *h, struct portion *p,
+		      const uint64_t *entries, uint32_t n)
 {
-	struct ferry__made made[FERRY__TASK_MOST];
-	bool failed[FERRY__TASK_MOST];
-	const uint64_t *entries = o->entries + at;
+	struct ferry__group *g = &p->group;
 	uint64_t begun = now();
-	uint32_t n = 0;
 
+	p->entries = entries;
+	g->n = 0;
 	do {
-		h->worker.slot = n;
-		make(h, entries[n], &made[n]);
-		failed[n] = made[n].err.code != 0;
-		n++;
-	} while (at + n < o->n && now() - begun < SETTLE_AFTER);
-	ferry__settle(&h->worker, made, n);
-	for (uint32_t i = 0; i < n; i++)
-		if (!failed[i] && h->p->m->entries[entries[i]].item.state ==
-				  FERRY_ITEM_FAILED)
+		h->worker.slot = (unsigned)(p - h->portions) *
+				 FERRY__GROUP_MOST + (unsigned)g->n;
+		make(h, entries[g->n], &g->made[g->n]);
+		p->failed[g->n] = g->made[g->n].err.code != 0;
+		g->n++;
+	} while (g->n < n && g->n < FERRY__GROUP_MOST &&
+		 now() - begun < SETTLE_AFTER);
+}
+
+static void end_portion(struct hand *h, struct portion *p, bool last)
+{
+	struct ferry__group *g = &p->group;
+
+	ferry__settle_end(&h->worker, g);
+	for (size_t i = 0; i < g->n; i++)
+		if (!p->failed[i] && h->p->m->entries[p->entries[i]].item.state
+				     == FERRY_ITEM_FAILED)
 			atomic_fetch_add(&h->board->n_failed, 1);
-	for (uint32_t i = 0; i < n; i++)
-		answer(h, entries[i], NULL, made[i].full, at + i + 1 == o->n);
+	for (size_t i = 0; i < g->n; i++)
+		answer(h, p->entries[i], NULL, g->made[i].full,
+		       last && i + 1 == g->n);
 	send_answers(h);
-	return n;
+}
+
+static void run(struct hand *h, const struct ferry__order *o)
+{
+	struct portion *before = NULL, *p;
+
+	for (uint32_t at = 0; at < o->n; at += (uint32_t)p->group.n) {
+		p = before == h->portions ? h->portions + 1 : h->portions;
+		make_some(h, p, o->entries + at, o->n - at);
+		if (before)
+			end_portion(h, before, false);
+		ferry__settle_begin(&h->worker, &p->group);
+		before = p;
+	}
+	if (before)
+		end_portion(h, before, true);
 }
 
 /* Signals are the parent's to hear; when it dies, so does the worker. */
@@ -206,16 +242,18 @@ void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 
 	h.worker.progress_ctx = &h;
 	set_signals();
-	while (receive(fd, &order, sizeof(order)) &&
-	       order.n <= FERRY__TASK_MOST) {
+	h.portions = ferry_alloc_zero(2, sizeof(*h.portions));
+	while (h.portions && receive(fd, &order, sizeof(order)) &&
+	       order.n <= FERRY__ORDER_MOST) {
 		h.worker.memory = order.memory;
 		h.worker.threads = order.threads;
 		if (p->task != FERRY__RUN)
 			survey(&h, &order);
-		for (uint32_t n = 0; p->task == FERRY__RUN && n < order.n; )
-			n += run_some(&h, &order, n);
+		else
+			run(&h, &order);
 		atomic_store(&board->at[index], 0);
 	}
 	ferry__work_close(&h.worker);
 	ferry_buffer_release(&h.answers);
+	ferry_alloc_free(h.portions);
 }

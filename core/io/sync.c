@@ -5,24 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <unistd.h>
 
-#define THREADS_MOST 32
-
-struct syncing {
-	struct ferry_synced *files;
-	size_t n;
-	atomic_size_t next;
-};
-
-static void start(struct ferry_synced *f)
+static void start(const struct ferry_synced *f)
 {
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
 
-	f->error = fd < 0 ? errno : 0;
 	if (fd < 0)
 		return;
 #ifdef HAVE_SYNC_FILE_RANGE
@@ -33,39 +21,37 @@ static void start(struct ferry_synced *f)
 
 static void wait_for(struct ferry_synced *f)
 {
-	int fd;
+	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
 
-	if (f->error)
-		return;
-	fd = open(f->path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fdatasync(fd))
-		f->error = errno;
+	f->error = fd < 0 || fdatasync(fd) ? errno : 0;
 	if (fd >= 0)
 		close(fd);
 }
 
-static void *wait_for_some(void *arg)
+static void *work(void *arg)
 {
-	struct syncing *s = arg;
+	struct ferry_syncing *s = arg;
 	size_t i;
 
+	while (s->n > 1 && (i = atomic_fetch_add(&s->started, 1)) < s->n)
+		start(&s->files[i]);
 	while ((i = atomic_fetch_add(&s->next, 1)) < s->n)
 		wait_for(&s->files[i]);
 	return NULL;
 }
 
-void ferry_sync_files(struct ferry_synced *files, size_t n)
+void ferry_sync_begin(struct ferry_syncing *s, struct ferry_synced *files,
+		      size_t n)
 {
-	struct syncing s = { .files = files, .n = n };
-	pthread_t threads[THREADS_MOST - 1];
-	unsigned n_threads = 0;
+	*s = (struct ferry_syncing){ .files = files, .n = n };
+	while (s->n_threads < FERRY_SYNC_THREADS && s->n_threads + 1 < n &&
+	       !pthread_create(&s->threads[s->n_threads], NULL, work, s))
+		s->n_threads++;
+}
 
-	for (size_t i = 0; n > 1 && i < n; i++)
-		start(&files[i]);
-	while (n_threads < THREADS_MOST - 1 && n_threads + 1 < n &&
-	       !pthread_create(&threads[n_threads], NULL, wait_for_some, &s))
-		n_threads++;
-	wait_for_some(&s);
-	while (n_threads)
-		pthread_join(threads[--n_threads], NULL);
+void ferry_sync_end(struct ferry_syncing *s)
+{
+	work(s);
+	while (s->n_threads)
+		pthread_join(s->threads[--s->n_threads], NULL);
 }
