@@ -2,75 +2,24 @@
 #include "config.h"
 
 #include <ferry/sys/alloc.h>
-#include <ferry/sys/map.h>
 
 #include "core/chain/plan.h"
 #include "core/chain/walk.h"
 
-/* Two tensors that are the same part of one storage are the same bytes. */
-struct view {
-	uint64_t offset, nelem;
-	uint32_t storage, dtype;
-};
-
-/* A storage that was met, and the first tensor of it. */
-struct met {
-	bool storage, view;
-	struct view first;
-};
-
 struct measure {
 	struct ferry__amount *out;
-	struct met *met;	/* by storage id */
+	uint64_t *storages;	/* a bit per storage id */
 	uint32_t n_storages;
-	struct ferry_store *scratch;
-	struct ferry_map views;	/* that are not the first of their storage */
+	struct ferry_views *views;
 };
-
-static bool is_same(const struct view *a, const struct view *b)
-{
-	return a->offset == b->offset && a->nelem == b->nelem &&
-	       a->dtype == b->dtype;
-}
-
-/* *seen: it was met before. */
-static int meet_view(struct measure *m, const struct view *view, bool *seen)
-{
-	struct met *met = view->storage <= m->n_storages ?
-			  &m->met[view->storage] : NULL;
-	struct view *kept;
-
-	*seen = met && met->view && is_same(&met->first, view);
-	if (met && !met->view) {
-		met->view = true;
-		met->first = *view;
-		return 0;
-	}
-	if (!*seen)
-		*seen = ferry_map_get(&m->views, view, sizeof(*view), NULL);
-	if (*seen)
-		return 0;
-	kept = ferry_store_alloc(m->scratch, sizeof(*kept));
-	if (!kept)
-		return FERRY_NOMEM;
-	*kept = *view;
-	return ferry_map_put(&m->views, kept, sizeof(*kept), 0);
-}
 
 static int add_tensor(struct measure *m, const struct ferry_tensor *t)
 {
-	struct view view;
-	bool seen;
-	int rc;
+	bool before;
+	int rc = ferry_views_meet(m->views, t, &before);
 
 	m->out->tensors++;
-	if (!t->storage)
-		return 0;
-	view = (struct view){
-		t->offset, ferry_tensor_nelem(t), t->storage->id, t->dtype
-	};
-	rc = meet_view(m, &view, &seen);
-	if (rc || seen)
+	if (rc || before || !t->storage)
 		return rc;
 	m->out->nbytes += ferry_tensor_nbytes(t);
 	m->out->reads += ferry_source_reads(t->storage->source,
@@ -80,17 +29,17 @@ static int add_tensor(struct measure *m, const struct ferry_tensor *t)
 
 static void add_storage(struct measure *m, const struct ferry_storage *st)
 {
-	struct met *met;
+	uint64_t bit;
 
 	if (!st || st->id > m->n_storages)
 		return;
-	met = &m->met[st->id];
-	if (!met->storage) {
+	bit = UINT64_C(1) << (st->id & 63);
+	if (!(m->storages[st->id >> 6] & bit)) {
 		m->out->storage_nbytes += st->nbytes;
 		m->out->storage_reads += ferry_source_reads(st->source,
 							    st->nbytes);
 	}
-	met->storage = true;
+	m->storages[st->id >> 6] |= bit;
 }
 
 static int visit(void *ctx, struct ferry_value **slot, bool seen)
@@ -119,17 +68,15 @@ int ferry__measure_below(struct ferry_store *store, struct ferry_marks *marks,
 		.out = out, .n_storages = ferry_store_storage_ids(store),
 	};
 	struct ferry__walk w = { .marks = *marks, .visit = visit, .ctx = &m };
-
-	int rc = ferry_store_new(&m.scratch, err);
+	int rc = ferry_views_new(&m.views, store);
 
 	*out = (struct ferry__amount){ .tensors = 0 };
-	if (rc)
-		return rc;
-	m.met = ferry_alloc_zero((size_t)m.n_storages + 1, sizeof(*m.met));
-	rc = m.met ? ferry__walk(&w, &root) : FERRY_NOMEM;
-	ferry_alloc_free(m.met);
-	ferry_map_release(&m.views);
-	ferry_store_unref(m.scratch);
+	m.storages = ferry_alloc_zero(m.n_storages / 64 + 1,
+				      sizeof(*m.storages));
+	if (!rc)
+		rc = m.storages ? ferry__walk(&w, &root) : FERRY_NOMEM;
+	ferry_alloc_free(m.storages);
+	ferry_views_free(m.views);
 	return rc ? ferry_fail_nomem(err, "a plan") : 0;
 }
 

@@ -22,6 +22,7 @@ core_libferry_la_SOURCES += \
 	core/model/store.h \
 	core/model/tensor.c \
 	core/model/value.c \
+	core/model/views.c \
 	$(NULL)
 
 UNIT_TESTS += \

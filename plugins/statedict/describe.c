@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include <ferry/sys/buffer.h>
-#include <ferry/sys/map.h>
 
 /* Facts of a run that are worth a line, under the names they go by. */
 static const char *const facts[] = {
@@ -29,40 +28,22 @@ static const char *const hyper_keys[] = {
 
 /* ---- counting ------------------------------------------------------------ */
 
-/* Two tensors that are the same part of one storage are one. */
-struct view {
-	uint64_t offset, nelem;
-	uint32_t storage, dtype;
-};
-
 struct counting {
-	struct ferry_store *scratch;
 	struct ferry_marks marks;
-	struct ferry_map views;
+	struct ferry_views *views;
 	struct amount *out;
 	bool failed;
 };
 
 static void add_tensor(struct counting *c, const struct ferry_tensor *t)
 {
-	struct view *view;
-	uint64_t nelem = ferry_tensor_nelem(t);
+	bool before;
 
-	if (t->storage) {
-		view = ferry_store_alloc(c->scratch, sizeof(*view));
-		if (!view) {
-			c->failed = true;
-			return;
-		}
-		*view = (struct view){
-			t->offset, nelem, t->storage->id, t->dtype
-		};
-		if (ferry_map_get(&c->views, view, sizeof(*view), NULL))
-			return;
-		c->failed |= ferry_map_put(&c->views, view, sizeof(*view), 0);
-	}
+	c->failed |= ferry_views_meet(c->views, t, &before) != 0;
+	if (before)
+		return;
 	c->out->tensors++;
-	c->out->nelem += nelem;
+	c->out->nelem += ferry_tensor_nelem(t);
 	c->out->nbytes += ferry_tensor_nbytes(t);
 }
 
@@ -97,17 +78,14 @@ int measure(struct ferry_document *doc, struct ferry_value *v,
 	    struct amount *out, struct ferry_error *err)
 {
 	struct counting c = { .out = out };
-	int rc = ferry_store_new(&c.scratch, err);
 
 	memset(out, 0, sizeof(*out));
-	if (rc)
-		return rc;
-	c.failed = ferry_marks_init(&c.marks, doc->store);
+	c.failed = ferry_marks_init(&c.marks, doc->store) ||
+		   ferry_views_new(&c.views, doc->store);
 	if (!c.failed)
 		add(&c, v, 0);
 	ferry_marks_release(&c.marks);
-	ferry_map_release(&c.views);
-	ferry_store_unref(c.scratch);
+	ferry_views_free(c.views);
 	return c.failed ? ferry_fail_nomem(err, "a description") : 0;
 }
 

@@ -648,3 +648,43 @@ Test(value, marks)
 	cr_assert(!ferry_mark(&marks, ferry_none()));
 	ferry_marks_release(&marks);
 }
+
+/* A tensor of n float32 at an offset, or of as many bytes. */
+static bool met(struct ferry_views *v, struct ferry_storage *st,
+		enum ferry_dtype dtype, uint64_t offset, uint64_t n)
+{
+	struct ferry_value *t = ferry_tensor(s, dtype, 1, &n, NULL, offset, st);
+	bool before;
+
+	cr_assert_not_null(t);
+	cr_assert_eq(ferry_views_meet(v, t->u.tensor, &before), 0);
+	return before;
+}
+
+Test(value, views)
+{
+	struct ferry_storage *st[3];
+	struct ferry_source *src;
+	struct ferry_views *v;
+
+	cr_assert_eq(ferry_source_zero(&src, 4096, NULL), 0);
+	cr_assert_eq(ferry_store_take_source(s, src), 0);
+	for (int i = 0; i < 3; i++)
+		st[i] = ferry_storage(s, FERRY_F32, src, 0, 4096);
+	cr_assert_eq(ferry_views_new(&v, s), 0);
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < 3; i++) {
+			cr_assert_eq(met(v, st[i], FERRY_F32, 0, 16), round);
+			cr_assert_eq(met(v, st[i], FERRY_F32, 8, 16), round);
+			cr_assert_eq(met(v, st[i], FERRY_F32, 0, 15), round);
+			cr_assert_eq(met(v, st[i], FERRY_I32, 0, 16), round);
+		}
+	cr_assert(!met(v, NULL, FERRY_F32, 0, 16));
+	cr_assert(!met(v, NULL, FERRY_F32, 0, 16));
+	/* Of a storage that is younger than what is kept of the store. */
+	st[0] = ferry_storage(s, FERRY_F32, src, 0, 4096);
+	cr_assert(!met(v, st[0], FERRY_F32, 0, 16));
+	cr_assert(met(v, st[0], FERRY_F32, 0, 16));
+	ferry_views_free(v);
+	ferry_views_free(NULL);
+}

@@ -179,6 +179,19 @@ static inline bool ferry_mark(struct ferry_marks *m,
 	return false;
 }
 
+/*
+ * Tensors that were met, of one store.  Those of one dtype, offset and number
+ * of elements in one storage are the same bytes, to be counted once; what has
+ * no storage is never met before.  NOMEM alone is an error.
+ */
+struct ferry_views;
+
+FERRY_API int ferry_views_new(struct ferry_views **out,
+			      const struct ferry_store *store);
+FERRY_API void ferry_views_free(struct ferry_views *v);
+FERRY_API int ferry_views_meet(struct ferry_views *v,
+			       const struct ferry_tensor *t, bool *before);
+
 FERRY_END
 
 #endif
