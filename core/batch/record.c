@@ -173,6 +173,29 @@ static void add_value(struct ferry_buffer *out, const json_t *value,
 		out->failed = true;
 }
 
+/* What needs no escape is most of a long record. */
+static bool is_plain(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < ' ' || text[i] > '~' || text[i] == '"' ||
+		    text[i] == '\\')
+			return false;
+	return true;
+}
+
+static void add_string(struct ferry_buffer *out, const json_t *string)
+{
+	size_t n = json_string_length(string);
+
+	if (!is_plain(json_string_value(string), n)) {
+		add_value(out, string, 0);
+		return;
+	}
+	ferry_buffer_add(out, "\"", 1);
+	ferry_buffer_add(out, json_string_value(string), n);
+	ferry_buffer_add(out, "\"", 1);
+}
+
 static void add_list(struct ferry_buffer *out, const json_t *list)
 {
 	const json_t *row;
@@ -185,50 +208,74 @@ static void add_list(struct ferry_buffer *out, const json_t *list)
 	ferry_buffer_add_str(out, json_array_size(list) ? "\n ]" : "[]");
 }
 
-/* A line for each of what it holds: files of an output, its tensors. */
-static void add_part(struct ferry_buffer *out, const json_t *part)
-{
-	if (json_is_array(part)) {
-		add_list(out, part);
-		return;
-	}
-	add_value(out, part, JSON_INDENT(2) | JSON_SORT_KEYS);
-	if (json_object_size(part) && !out->failed) {
-		out->n--;
-		ferry_buffer_add_str(out, " }");
-	}
-}
-
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* By their keys: a record that was read and changed is as one that was made. */
-static void add_record(struct ferry_buffer *out, json_t *record)
+/* Each member on a line, by their keys: a record that was read and changed is
+ * as one that was made. */
+static void add_members(struct ferry_buffer *out, json_t *object,
+			const char *indent,
+			void (*add)(struct ferry_buffer *out,
+				    const json_t *value))
 {
-	size_t n = json_object_size(record), at = 0;
+	size_t n = json_object_size(object), at = 0;
 	const char **keys = ferry_alloc_zero(n + 1, sizeof(*keys)), *name;
-	json_t *part;
+	json_t *each;
 
 	if (!keys) {
 		out->failed = true;
 		return;
 	}
-	json_object_foreach(record, name, part)
+	json_object_foreach(object, name, each)
 		keys[at++] = name;
 	qsort(keys, n, sizeof(*keys), by_text);
 	for (at = 0; at < n; at++) {
-		json_t *key = json_string(keys[at]);
+		json_t *key = json_string_nocheck(keys[at]);
 
-		ferry_buffer_add_str(out, at ? ",\n " : "{\n ");
-		add_value(out, key, 0);
+		ferry_buffer_add_str(out, at ? ",\n" : "{\n");
+		ferry_buffer_add_str(out, indent);
+		add_string(out, key);
 		json_decref(key);
 		ferry_buffer_add_str(out, ": ");
-		add_part(out, json_object_get(record, keys[at]));
+		add(out, json_object_get(object, keys[at]));
 	}
-	ferry_buffer_add_str(out, "\n}\n");
 	ferry_alloc_free(keys);
+}
+
+static bool has_strings_only(json_t *object)
+{
+	const char *key;
+	json_t *each;
+
+	json_object_foreach(object, key, each)
+		if (!json_is_string(each))
+			return false;
+	return json_object_size(object) > 0;
+}
+
+/* A line for each of what it holds: files of an output, its tensors. */
+static void add_part(struct ferry_buffer *out, const json_t *part)
+{
+	if (json_is_array(part)) {
+		add_list(out, part);
+	} else if (has_strings_only((json_t *)part)) {
+		add_members(out, (json_t *)part, "  ", add_string);
+		ferry_buffer_add_str(out, "\n }");
+	} else {
+		add_value(out, part, JSON_INDENT(2) | JSON_SORT_KEYS);
+		if (json_object_size(part) && !out->failed) {
+			out->n--;
+			ferry_buffer_add_str(out, " }");
+		}
+	}
+}
+
+static void add_record(struct ferry_buffer *out, json_t *record)
+{
+	add_members(out, record, " ", add_part);
+	ferry_buffer_add_str(out, "\n}\n");
 }
 
 int ferry__write_all(int fd, const char *data, size_t n)
