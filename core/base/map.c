@@ -9,6 +9,10 @@
 #include <ferry/error.h>
 #include <ferry/sys/alloc.h>
 
+enum {
+	FIRST_SLOTS = 16,	/* a power of two, as the sizes after it */
+};
+
 struct ferry_map_slot {
 	const void *key;
 	size_t n;
@@ -40,12 +44,22 @@ static struct ferry_map_slot *probe(const struct ferry_map *map, uint64_t hash,
 	}
 }
 
-static int grow(struct ferry_map *map)
+/* A quarter of the slots stays free. */
+static size_t room(size_t cap)
 {
-	struct ferry_map wide = { .n = map->n };
+	return cap - cap / 4;
+}
+
+int ferry_map_reserve(struct ferry_map *map, size_t n)
+{
+	struct ferry_map wide = { .n = map->n, .cap = FIRST_SLOTS };
 	struct ferry_map_slot *slot;
 
-	wide.cap = map->cap ? 2 * map->cap : 16;
+	if (n <= room(map->cap))
+		return 0;
+	for (; room(wide.cap) < n; wide.cap *= 2)
+		if (wide.cap > SIZE_MAX / 2)
+			return FERRY_NOMEM;
 	wide.slots = ferry_alloc_zero(wide.cap, sizeof(*wide.slots));
 	if (!wide.slots)
 		return FERRY_NOMEM;
@@ -59,21 +73,50 @@ static int grow(struct ferry_map *map)
 	return 0;
 }
 
-int ferry_map_put(struct ferry_map *map, const void *key, size_t n,
-		  uint64_t value)
+/* The slot of the key, which it takes with that value when it is new; NULL when
+ * memory is out. */
+static struct ferry_map_slot *take_slot(struct ferry_map *map, const void *key,
+					size_t n, uint64_t value, bool *is_new)
 {
 	uint64_t hash = slot_hash(key, n);
 	struct ferry_map_slot *slot;
 
-	if (4 * (map->n + 1) > 3 * map->cap && grow(map))
-		return FERRY_NOMEM;
+	if (map->n == room(map->cap) && ferry_map_reserve(map, map->n + 1))
+		return NULL;
 	slot = probe(map, hash, key, n);
-	if (!slot->hash) {
+	*is_new = !slot->hash;
+	if (*is_new) {
 		*slot = (struct ferry_map_slot){ key, n, hash, value };
 		map->n++;
 	}
+	return slot;
+}
+
+int ferry_map_put(struct ferry_map *map, const void *key, size_t n,
+		  uint64_t value)
+{
+	struct ferry_map_slot *slot;
+	bool is_new;
+
+	slot = take_slot(map, key, n, value, &is_new);
+	if (!slot)
+		return FERRY_NOMEM;
 	slot->value = value;
 	return 0;
+}
+
+int ferry_map_add(struct ferry_map *map, const void *key, size_t n,
+		  uint64_t value, uint64_t *known)
+{
+	struct ferry_map_slot *slot;
+	bool is_new;
+
+	slot = take_slot(map, key, n, value, &is_new);
+	if (!slot)
+		return FERRY_NOMEM;
+	if (!is_new && known)
+		*known = slot->value;
+	return !is_new;
 }
 
 bool ferry_map_get(const struct ferry_map *map, const void *key, size_t n,

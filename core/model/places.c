@@ -77,6 +77,13 @@ static void fit_path(struct walk *w)
 		ferry_buffer_add_str(&w->name, "...");
 }
 
+static char *keep_name(struct walk *w)
+{
+	if (w->name.failed)
+		return NULL;
+	return ferry_store_strndup(w->names, w->name.data, w->name.n);
+}
+
 /*
  * The name of the path, with the first "#n" that is free when it is taken.  The
  * next n is kept with the name, so that one met again and again costs no more
@@ -88,22 +95,23 @@ static const char *take_name(struct walk *w)
 	uint64_t suffix;
 	char *kept;
 	size_t n;
+	int code;
 
 	fit_path(w);
 	n = name->n;
-	if (!name->failed && ferry_map_get(&w->taken, name->data, n, &suffix)) {
-		do {
-			name->n = n;
-			ferry_buffer_printf(name, "#%" PRIu64, suffix++);
-		} while (!name->failed && ferry_map_get(&w->taken, name->data,
-							name->n, NULL));
-		if (name->failed ||
-		    ferry_map_put(&w->taken, name->data, n, suffix))
-			return NULL;
-	}
-	if (name->failed)
+	kept = keep_name(w);
+	code = kept ? ferry_map_add(&w->taken, kept, n, 2, &suffix) :
+		      FERRY_NOMEM;
+	if (code <= 0)
+		return code ? NULL : kept;
+	do {
+		name->n = n;
+		ferry_buffer_printf(name, "#%" PRIu64, suffix++);
+	} while (!name->failed &&
+		 ferry_map_get(&w->taken, name->data, name->n, NULL));
+	if (ferry_map_put(&w->taken, kept, n, suffix))
 		return NULL;
-	kept = ferry_store_strndup(w->names, name->data, name->n);
+	kept = keep_name(w);
 	if (!kept || ferry_map_put(&w->taken, kept, name->n, 2))
 		return NULL;
 	return kept;
@@ -132,8 +140,8 @@ static int add_place(struct walk *w, struct ferry_value *leaf,
 
 	if (!name || reserve_place(w))
 		return FERRY_NOMEM;
-	if (!ferry_map_get(&w->first, &leaf->id, sizeof(leaf->id), &same) &&
-	    ferry_map_put(&w->first, &leaf->id, sizeof(leaf->id), same))
+	if (ferry_map_add(&w->first, &leaf->id, sizeof(leaf->id), same,
+			  &same) < 0)
 		return FERRY_NOMEM;
 	w->out->items[w->out->n++] = (struct ferry_place){
 		.name = name, .value = leaf, .holder = holder,

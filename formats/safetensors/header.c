@@ -203,7 +203,10 @@ static int read_tensor(struct reader *r)
 	};
 	if (!t->name)
 		return fail_nomem(r);
-	if (st_header_find(r->h, t->name, t->name_len))
+	rc = ferry_map_add(&r->h->index, t->name, t->name_len, r->h->n, NULL);
+	if (rc < 0)
+		return fail_nomem(r);
+	if (rc)
 		return json_scan_fail(&r->scan, r->err,
 				      "tensor '%s' stands twice in the header",
 				      show(name, t));
@@ -225,8 +228,6 @@ static int read_tensor(struct reader *r)
 				    show(name, t), !(has & HAS_DTYPE) ?
 				    "dtype" : !(has & HAS_SHAPE) ? "shape" :
 				    "data_offsets");
-	if (!rc && ferry_map_put(&r->h->index, t->name, t->name_len, r->h->n))
-		rc = fail_nomem(r);
 	r->h->n += !rc;
 	return rc;
 }

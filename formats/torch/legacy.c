@@ -46,8 +46,8 @@ static int fail_nomem(struct ferry_error *err)
 /* ---- persistent ids ---------------------------------------------------- */
 
 static int new_storage(struct stream *s, const struct torch_pid *pid,
-		       uint64_t nbytes, struct ferry_map *map, const char *key,
-		       size_t n, struct ferry_error *err)
+		       uint64_t nbytes, struct torch_known *out,
+		       struct ferry_error *err)
 {
 	struct ferry_store *store = s->doc->store;
 	struct ferry_storage *st;
@@ -56,10 +56,11 @@ static int new_storage(struct stream *s, const struct torch_pid *pid,
 	/* Its place is known once the keys have been read. */
 	st = ferry_storage(store, pid->dtype->dtype, s->src, 0, nbytes);
 	v = st ? ferry_storage_value(store, st) : NULL;
-	if (!v || torch_known_add(map, store, key, n, v))
+	if (!v)
 		return fail_nomem(err);
 	if (pid->untyped)
 		st->flags |= FERRY_UNTYPED;
+	*out = (struct torch_known){ st, v };
 	return 0;
 }
 
@@ -67,17 +68,18 @@ static int root_storage(struct stream *s, const struct torch_pid *pid,
 			const struct torch_known **out,
 			struct ferry_error *err)
 {
-	int r;
+	struct torch_known *known;
 
-	*out = torch_known_find(&s->storages, pid->key, pid->nkey);
-	if (*out && (*out)->storage->nbytes != pid->nbytes)
+	known = torch_known_take(&s->storages, s->doc->store, pid->key,
+				 pid->nkey);
+	*out = known;
+	if (!known)
+		return fail_nomem(err);
+	if (!known->value)
+		return new_storage(s, pid, pid->nbytes, known, err);
+	if (known->storage->nbytes != pid->nbytes)
 		return fail(err, s->at, "a storage is named with two sizes");
-	if (*out)
-		return 0;
-	r = new_storage(s, pid, pid->nbytes, &s->storages, pid->key, pid->nkey,
-			err);
-	*out = torch_known_find(&s->storages, pid->key, pid->nkey);
-	return r;
+	return 0;
 }
 
 /* Elements [offset, offset + numel) of a root, under a key of their own. */
@@ -88,6 +90,7 @@ static int view_storage(struct stream *s, const struct torch_pid *pid,
 {
 	struct ferry_value *const *item = pid->view->u.list.items;
 	uint64_t offset, numel, nbytes;
+	struct torch_known *known;
 	const char *key;
 	size_t n;
 	int r;
@@ -97,15 +100,15 @@ static int view_storage(struct stream *s, const struct torch_pid *pid,
 	    ferry_ckd_mul(&nbytes, numel, pid->dtype->itemsize))
 		return fail(err, s->at, "view of a storage is not (key, "
 			    "offset, size)");
-	*out = torch_known_find(&s->views, key, n);
-	if (*out)
+	known = torch_known_take(&s->views, s->doc->store, key, n);
+	*out = known;
+	if (!known)
+		return fail_nomem(err);
+	if (known->value)
 		return 0;
-	r = new_storage(s, pid, nbytes, &s->views, key, n, err);
-	if (r)
-		return r;
-	*out = torch_known_find(&s->views, key, n);
-	return torch_rebuild_add_view(&s->rebuild, (*out)->storage,
-				      root->storage, offset, err);
+	r = new_storage(s, pid, nbytes, known, err);
+	return r ? r : torch_rebuild_add_view(&s->rebuild, known->storage,
+					      root->storage, offset, err);
 }
 
 static int persistent(void *ctx, struct ferry_store *store,

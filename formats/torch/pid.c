@@ -119,13 +119,19 @@ const struct torch_known *torch_known_find(const struct ferry_map *map,
 	return (const struct torch_known *)(uintptr_t)known;
 }
 
-int torch_known_add(struct ferry_map *map, struct ferry_store *store,
-		    const char *key, size_t n, struct ferry_value *value)
+struct torch_known *torch_known_take(struct ferry_map *map,
+				     struct ferry_store *store,
+				     const char *key, size_t n)
 {
 	struct torch_known *known = ferry_store_alloc(store, sizeof(*known));
+	uint64_t before;
+	int r;
 
 	if (!known)
-		return FERRY_NOMEM;
-	*known = (struct torch_known){ value->u.st.storage, value };
-	return ferry_map_put(map, key, n, (uint64_t)(uintptr_t)known);
+		return NULL;
+	*known = (struct torch_known){ 0 };
+	r = ferry_map_add(map, key, n, (uint64_t)(uintptr_t)known, &before);
+	if (r > 0)
+		return (struct torch_known *)(uintptr_t)before;
+	return r ? NULL : known;
 }

@@ -41,9 +41,11 @@ struct torch_known {
 /* NULL: not named yet.  Valid as long as the store it was added with. */
 const struct torch_known *torch_known_find(const struct ferry_map *map,
 					   const char *key, size_t n);
-/* `value` is a STORAGE as it was made.  0, or FERRY_NOMEM. */
-int torch_known_add(struct ferry_map *map, struct ferry_store *store,
-		    const char *key, size_t n, struct ferry_value *value);
+/* The same, but a key that is not named yet is added, with nothing in it: to be
+ * set to a STORAGE as it was made.  NULL when memory is out. */
+struct torch_known *torch_known_take(struct ferry_map *map,
+				     struct ferry_store *store,
+				     const char *key, size_t n);
 
 /* The text of a STRING, or of the BYTES Python 2 wrote for one. */
 bool torch_text(const struct ferry_value *v, const char **data, size_t *n);

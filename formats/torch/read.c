@@ -111,7 +111,7 @@ static int open_record(struct torch_reader *rd, const struct torch_pid *pid,
 }
 
 static int new_storage(struct torch_reader *rd, const struct torch_pid *pid,
-		       struct ferry_value **out, struct ferry_error *err)
+		       struct torch_known *out, struct ferry_error *err)
 {
 	struct ferry_store *store = rd->doc->store;
 	struct ferry_storage *st;
@@ -124,14 +124,12 @@ static int new_storage(struct torch_reader *rd, const struct torch_pid *pid,
 	if (r)
 		return r;
 	st = ferry_storage(store, pid->dtype->dtype, src, 0, pid->nbytes);
-	*out = st ? ferry_storage_value(store, st) : NULL;
-	if (!*out)
+	if (!st)
 		return ferry_fail_nomem(err, "storage");
 	if (pid->untyped)
 		st->flags |= FERRY_UNTYPED;
-	if (torch_known_add(&rd->storages, store, pid->key, pid->nkey, *out))
-		return ferry_fail_nomem(err, "index of storages");
-	return 0;
+	*out = (struct torch_known){ st, ferry_storage_value(store, st) };
+	return out->value ? 0 : ferry_fail_nomem(err, "storage");
 }
 
 /* Named again: torch goes by the first class and the storage as it is; a larger
@@ -160,11 +158,10 @@ static int persistent(void *ctx, struct ferry_store *store,
 		      struct ferry_error *err)
 {
 	struct torch_reader *rd = ctx;
-	const struct torch_known *known;
+	struct torch_known *known;
 	struct torch_pid pid;
 	int r;
 
-	(void)store;
 	r = torch_pid_parse(id, &pid, err);
 	if (r)
 		return r;
@@ -172,11 +169,13 @@ static int persistent(void *ctx, struct ferry_store *store,
 		*out = pid.module;
 		return 0;
 	}
-	known = torch_known_find(&rd->storages, pid.key, pid.nkey);
+	known = torch_known_take(&rd->storages, store, pid.key, pid.nkey);
 	if (!known)
-		return new_storage(rd, &pid, out, err);
+		return ferry_fail_nomem(err, "index of storages");
+	r = known->value ? same_storage(rd, &pid, known->storage, err) :
+			   new_storage(rd, &pid, known, err);
 	*out = known->value;
-	return same_storage(rd, &pid, known->storage, err);
+	return r;
 }
 
 static int reduce(void *ctx, struct ferry_store *store,

@@ -402,18 +402,20 @@ static int check_places(struct zip *z, uint64_t end, struct ferry_error *err)
 static int index_names(struct zip *z, bool allow_duplicates,
 		       struct ferry_error *err)
 {
-	for (size_t i = 0; i < z->n; i++) {
+	int r = ferry_map_reserve(&z->map, z->n);
+
+	for (size_t i = 0; i < z->n && !r; i++) {
 		const struct zip_member *m = &z->members[i];
 
-		if (!allow_duplicates &&
-		    ferry_map_get(&z->map, m->name, m->name_len, NULL))
+		r = allow_duplicates ?
+			ferry_map_put(&z->map, m->name, m->name_len, i) :
+			ferry_map_add(&z->map, m->name, m->name_len, i, NULL);
+		if (r > 0)
 			return fail_member(err, FERRY_MALFORMED,
 					   m->header_offset, m,
 					   "is in the archive twice");
-		if (ferry_map_put(&z->map, m->name, m->name_len, i))
-			return ferry_fail_nomem(err, "index of zip records");
 	}
-	return 0;
+	return r ? ferry_fail_nomem(err, "index of zip records") : 0;
 }
 
 int zip_open(struct zip **out, struct ferry_source *src, bool allow_duplicates,

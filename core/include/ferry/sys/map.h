@@ -26,6 +26,13 @@ struct ferry_map {
 /* 0, or FERRY_NOMEM.  An existing key gets the new value. */
 FERRY_API int ferry_map_put(struct ferry_map *map, const void *key, size_t n,
 			    uint64_t value);
+/* Put a key unless it is there.  0: it was put; 1: it is there, and *known (may
+ * be NULL) is its value; or FERRY_NOMEM. */
+FERRY_API int ferry_map_add(struct ferry_map *map, const void *key, size_t n,
+			    uint64_t value, uint64_t *known);
+/* Room for n keys in all: up to that number, no put or add needs memory.  0, or
+ * FERRY_NOMEM. */
+FERRY_API int ferry_map_reserve(struct ferry_map *map, size_t n);
 /* False when absent; *out (may be NULL) is set only when found. */
 FERRY_API bool ferry_map_get(const struct ferry_map *map, const void *key,
 			     size_t n, uint64_t *out);
