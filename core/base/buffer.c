@@ -9,8 +9,7 @@
 
 #include <ferry/sys/alloc.h>
 
-/* Room for n more bytes and the NUL. */
-static bool reserve(struct ferry_buffer *b, size_t n)
+bool ferry_buffer_reserve(struct ferry_buffer *b, size_t n)
 {
 	size_t need, cap;
 	char *data;
@@ -35,31 +34,6 @@ static bool reserve(struct ferry_buffer *b, size_t n)
 fail:
 	b->failed = true;
 	return false;
-}
-
-void *ferry_buffer_extend(struct ferry_buffer *b, size_t n)
-{
-	char *room;
-
-	if (!reserve(b, n))
-		return NULL;
-	room = b->data + b->n;
-	b->n += n;
-	b->data[b->n] = '\0';
-	return room;
-}
-
-void ferry_buffer_add(struct ferry_buffer *b, const void *data, size_t n)
-{
-	void *room = ferry_buffer_extend(b, n);
-
-	if (room && n)
-		memcpy(room, data, n);
-}
-
-void ferry_buffer_add_str(struct ferry_buffer *b, const char *s)
-{
-	ferry_buffer_add(b, s, strlen(s));
 }
 
 void ferry_buffer_add_uint(struct ferry_buffer *b, uint64_t v)
@@ -88,13 +62,13 @@ void ferry_buffer_printf(struct ferry_buffer *b, const char *fmt, ...)
 	size_t room;
 	int n;
 
-	if (!reserve(b, 0))
+	if (!ferry_buffer_reserve(b, 0))
 		return;
 	room = b->cap - b->n;
 	va_start(args, fmt);
 	va_copy(again, args);
 	n = vsnprintf(b->data + b->n, room, fmt, args);
-	if (n >= 0 && (size_t)n >= room && reserve(b, (size_t)n))
+	if (n >= 0 && (size_t)n >= room && ferry_buffer_reserve(b, (size_t)n))
 		vsnprintf(b->data + b->n, (size_t)n + 1, fmt, again);
 	if (n < 0)
 		b->failed = true;
