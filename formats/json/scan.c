@@ -132,10 +132,14 @@ static int unescape(struct json_scan *s, struct ferry_error *err)
 /* Bytes that stand for themselves, up to a quote or a backslash. */
 static int plain_run(struct json_scan *s, struct ferry_error *err)
 {
-	while (s->pos < s->n) {
-		unsigned char c = (unsigned char)s->text[s->pos];
+	for (;;) {
+		unsigned char c;
 		size_t len;
 
+		s->pos += json_plain_len(s->text + s->pos, s->n - s->pos);
+		if (s->pos >= s->n)
+			break;
+		c = (unsigned char)s->text[s->pos];
 		if (c == '"' || c == '\\')
 			return 0;
 		if (c < 0x20)

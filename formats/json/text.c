@@ -115,21 +115,41 @@ bool json_is_clean(const char *text, size_t n)
 	return true;
 }
 
+size_t json_plain_len(const char *text, size_t n)
+{
+	static const bool plain[256] = {
+		[' ' ... '!'] = true,	/* then '"' */
+		['#' ... '['] = true,	/* then '\\' */
+		[']' ... '~'] = true,
+	};
+	size_t i = 0;
+
+	while (i < n && plain[(unsigned char)text[i]])
+		i++;
+	return i;
+}
+
+bool json_is_utf8(const char *text, size_t n)
+{
+	size_t i = json_plain_len(text, n), len = 1;
+
+	for (; i < n && len; i += len)
+		len = json_utf8_len(text + i, n - i);
+	return len;
+}
+
 /* What a string may hold as it is, up to the next byte that needs care. */
 static size_t quotable(const char *text, size_t n)
 {
-	size_t i = 0;
+	size_t i = json_plain_len(text, n);
 
-	while (i < n) {
-		unsigned char c = (unsigned char)text[i];
-		size_t len;
+	while (i < n && (unsigned char)text[i] >= 0x80) {
+		size_t len = json_utf8_len(text + i, n - i);
 
-		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
-			break;
-		len = c < 0x80 ? 1 : json_utf8_len(text + i, n - i);
 		if (!len)
 			break;
 		i += len;
+		i += json_plain_len(text + i, n - i);
 	}
 	return i;
 }

@@ -15,6 +15,10 @@
 /* Value of a hexadecimal digit, or -1. */
 int json_hex_digit(char c);
 
+/* How many bytes at the start stand for themselves in a string whatever reads
+ * it: printable ASCII without '"' and '\\'. */
+size_t json_plain_len(const char *text, size_t n);
+bool json_is_utf8(const char *text, size_t n);
 /* Bytes of the UTF-8 sequence that text starts with; 0 when it is none:
  * overlong forms, surrogates and code points above U+10FFFF are none. */
 size_t json_utf8_len(const char *text, size_t n);

@@ -63,8 +63,9 @@ static void add_clean(struct ferry_buffer *out, const char *text, size_t n)
 	}
 }
 
-/* A name that no tensor has yet: the one asked for, or with "#2", "#3", ... */
-static const char *take_name(struct st_inventory *inv, const char *wanted)
+/* The name asked for as a header can hold it, with "#2", "#3", ... when it is
+ * taken. */
+static const char *make_name(struct st_inventory *inv, const char *wanted)
 {
 	struct ferry_buffer text = FERRY_BUFFER_INIT;
 	const char *kept = NULL;
@@ -87,6 +88,23 @@ static const char *take_name(struct st_inventory *inv, const char *wanted)
 	inv->n_renamed += kept && strcmp(kept, wanted) != 0;
 	ferry_buffer_release(&text);
 	return kept;
+}
+
+/* A name that no tensor has yet. */
+static const char *take_name(struct st_inventory *inv, const char *wanted)
+{
+	size_t n = strlen(wanted);
+	const char *kept;
+	int taken;
+
+	if (!json_is_utf8(wanted, n) || !strcmp(wanted, ST_METADATA))
+		return make_name(inv, wanted);
+	kept = ferry_store_strndup(inv->store, wanted, n);
+	taken = kept ? ferry_map_add(&inv->names, kept, n, 0, NULL) :
+		       FERRY_NOMEM;
+	if (taken > 0)
+		return make_name(inv, wanted);
+	return taken ? NULL : kept;
 }
 
 /* ---- items --------------------------------------------------------------- */
@@ -159,20 +177,18 @@ static struct st_group *group_of(struct st_inventory *inv,
 {
 	struct st_group *g;
 	uint64_t at;
+	int known = ferry_map_add(&inv->storages, &storage->id,
+				  sizeof(storage->id), inv->n_groups, &at);
 
-	if (ferry_map_get(&inv->storages, &storage->id, sizeof(storage->id),
-			  &at))
+	if (known > 0)
 		return inv->groups[at];
-	if (!grow(&inv->groups, &inv->groups_cap, inv->n_groups,
-		  sizeof(struct st_group *)))
+	if (known || !grow(&inv->groups, &inv->groups_cap, inv->n_groups,
+			   sizeof(struct st_group *)))
 		return NULL;
 	g = ferry_store_alloc(inv->store, sizeof(*g));
 	if (!g)
 		return NULL;
 	*g = (struct st_group){ .storage = storage };
-	if (ferry_map_put(&inv->storages, &storage->id, sizeof(storage->id),
-			  inv->n_groups))
-		return NULL;
 	inv->groups[inv->n_groups++] = g;
 	return g;
 }
@@ -437,7 +453,9 @@ static int take_stock(struct st_inventory *inv)
 	size_t n = inv->places.n;
 
 	inv->of_place = ferry_alloc_zero(n, sizeof(struct st_item *));
-	if (!inv->of_place)
+	if (!inv->of_place || ferry_map_reserve(&inv->names, n) ||
+	    ferry_map_reserve(&inv->storages, n) ||
+	    ferry_map_reserve(&inv->values, n))
 		return FERRY_NOMEM;
 	for (uint32_t i = 0; i < n; i++)
 		if (add_place(inv, i))
