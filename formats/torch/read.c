@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ferry/sys/alloc.h>
 #include <ferry/sys/ckd.h>
 
 #include "formats/pickle/pickle.h"
@@ -104,6 +105,7 @@ static int open_record(struct torch_reader *rd, const struct torch_pid *pid,
 	if (r)
 		return r;
 	survey(rd, m, *out);
+	rd->opened[m - zip_member(rd->archive.zip, 0)] = true;
 	r = rd->rebuild.big_endian ? swap(out, pid, err) : 0;
 	if (r)
 		ferry_source_unref(*out);
@@ -456,8 +458,12 @@ int torch_read(const struct ferry_input *in, struct ferry_document *doc,
 	r = torch_archive_open(&rd.archive, in->source, doc->findings, err);
 	if (r)
 		return r;
-	r = read_archive(&rd, err);
+	rd.opened = ferry_alloc_zero(zip_count(rd.archive.zip),
+				     sizeof(*rd.opened));
+	r = rd.opened ? read_archive(&rd, err) :
+			ferry_fail_nomem(err, "records of an archive");
 	ferry_map_release(&rd.storages);
+	ferry_alloc_free(rd.opened);
 	torch_rebuild_release(&rd.rebuild);
 	torch_archive_close(&rd.archive);
 	return r;

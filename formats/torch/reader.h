@@ -17,6 +17,7 @@ struct torch_reader {
 	struct ferry_document *doc;
 	const char *folder;		/* of the storages: "data/" */
 	struct ferry_map storages;	/* key -> struct torch_known */
+	bool *opened;			/* by member: holds a storage */
 	bool warned_class;
 	uint64_t offsets;		/* of stored data, ORed together */
 	size_t n_stored, n_deflated;

@@ -76,7 +76,7 @@ static enum owner owner_of(const struct torch_reader *rd,
 	const char *name = m->name + a->nprefix;
 	size_t n = m->name_len - a->nprefix;
 
-	if (is_known(name, n) || is_storage(rd, name, n))
+	if (is_storage(rd, name, n) || is_known(name, n))
 		return CHECKPOINT;
 	return is_code(rd, name, n) ? PROGRAM : NOBODY;
 }
@@ -117,7 +117,7 @@ int torch_records_report(struct torch_reader *rd, struct ferry_error *err)
 		const struct zip_member *m = zip_member(a->zip, i);
 		enum owner owner;
 
-		if (m->name_len <= a->nprefix ||
+		if (rd->opened[i] || m->name_len <= a->nprefix ||
 		    memcmp(m->name, a->prefix, a->nprefix))
 			continue;
 		owner = owner_of(rd, m);

@@ -372,14 +372,19 @@ static int by_offset(const void *a, const void *b)
 static int check_places(struct zip *z, uint64_t end, struct ferry_error *err)
 {
 	const struct zip_member **order;
+	bool sorted = true;
 	int r = 0;
 
 	order = ferry_alloc_zero(z->n + 1, sizeof(*order));
 	if (!order)
 		return ferry_fail_nomem(err, "order of zip records");
-	for (size_t i = 0; i < z->n; i++)
+	for (size_t i = 0; i < z->n; i++) {
 		order[i] = &z->members[i];
-	qsort(order, z->n, sizeof(*order), by_offset);
+		sorted = sorted && (!i || by_offset(&order[i - 1],
+						    &order[i]) < 0);
+	}
+	if (!sorted)
+		qsort(order, z->n, sizeof(*order), by_offset);
 	for (size_t i = 0; !r && i < z->n; i++) {
 		const struct zip_member *m = order[i];
 		bool last = i + 1 == z->n;
