@@ -105,6 +105,13 @@ static int index_grow(struct ferry_store *s, struct ferry_value *dict)
 	return 0;
 }
 
+/* Two strings of two lengths, as most keys that meet are. */
+static bool differ(const struct ferry_value *a, const struct ferry_value *b)
+{
+	return a->kind == FERRY_STRING && b->kind == FERRY_STRING &&
+	       a->u.s.nbytes != b->u.s.nbytes;
+}
+
 /* The pair with the key, or NULL. */
 static struct ferry_pair *lookup(const struct ferry_value *dict,
 				 const struct ferry_value *key, bool share)
@@ -117,7 +124,8 @@ static struct ferry_pair *lookup(const struct ferry_value *dict,
 
 	if (!index) {
 		for (i = 0; i < dict->u.dict.n; i++)
-			if (ferry_key_same(pairs[i].key, key, share))
+			if (!differ(pairs[i].key, key) &&
+			    ferry_key_same(pairs[i].key, key, share))
 				return &pairs[i];
 		return NULL;
 	}

@@ -77,10 +77,14 @@ static int fail_at(const struct check *c, enum ferry_code code,
 static int check_tensor(const struct check *c, const struct ferry_tensor *t,
 			struct ferry_error *err)
 {
-	struct ferry_error why = FERRY_ERROR_INIT;
-	int code = ferry_tensor_check(t, "tensor", &why);
+	struct ferry_error why;
+	int code;
 
-	return code ? fail_at(c, code, why.text, err) : 0;
+	if (!ferry_tensor_check(t, "tensor", NULL))
+		return 0;
+	why = (struct ferry_error)FERRY_ERROR_INIT;
+	code = ferry_tensor_check(t, "tensor", &why);
+	return fail_at(c, code, why.text, err);
 }
 
 static bool is_whole(const struct ferry_object *o)

@@ -27,8 +27,9 @@ uint64_t pickle_memo_get_sparse(const struct pickle_memo *memo, uint64_t index);
 static inline int pickle_memo_put(struct pickle_memo *memo, uint64_t index,
 				  uint64_t entry)
 {
-	if (index >= memo->cap || !memo->dense[index])
+	if (index >= memo->cap || (!memo->dense[index] && memo->sparse.n))
 		return pickle_memo_put_slow(memo, index, entry);
+	memo->n += !memo->dense[index];
 	memo->dense[index] = entry;
 	return 0;
 }

@@ -487,7 +487,7 @@ int pickle_read(struct ferry_source *src, uint64_t offset,
 	ret = pickle_input_init(&m.in, src, offset, origin, &own);
 	if (!ret) {
 		m.cap = FIRST_STACK;
-		m.stack = ferry_alloc_zero(m.cap, sizeof(struct ferry_value *));
+		m.stack = ferry_alloc(m.cap * sizeof(struct ferry_value *));
 		ret = m.stack ? run(&m) : pickle_nomem(&m);
 	}
 	if (!ret)
