@@ -7,6 +7,8 @@ core_libferry_la_SOURCES += \
 	core/io/descriptor.c \
 	core/io/directory.c \
 	core/io/directory.h \
+	core/io/file_source.c \
+	core/io/file_source.h \
 	core/io/fragment.c \
 	core/io/fragment.h \
 	core/io/inflate.c \
@@ -51,7 +53,10 @@ core_libferry_la_SOURCES += \
 tests_unit_transfer_threads_SOURCES = tests/unit/transfer_threads.c
 tests_unit_transfer_threads_LDADD = core/libferry.la $(ZLIB_LIBS) -lpthread
 
-tests_unit_test_source_SOURCES = tests/unit/test_source.c
+tests_unit_test_source_SOURCES = \
+	core/io/file_source.c \
+	tests/unit/test_source.c \
+	$(NULL)
 tests_unit_test_source_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_source_LDADD = core/libferry.la $(CRITERION_LIBS) $(ZLIB_LIBS)
 

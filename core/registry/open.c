@@ -9,6 +9,8 @@
 
 #include <ferry/sys/ckd.h>
 
+#include "core/io/file_source.h"
+
 int ferry__callback_result(int rc, const char *what, const char *name,
 			   struct ferry_error *err)
 {
@@ -195,8 +197,12 @@ static int call_reader(struct ferry__opened *o, struct ferry_document *doc,
 		return ferry_fail(err, FERRY_UNSUPPORTED, "open",
 				  FERRY_NO_OFFSET, "format %s can be written "
 				  "but not read", f->name);
+	if (o->source)
+		ferry_source_hold(o->source);
 	rc = ferry__callback_result(f->read(&o->input, doc, err), "reader",
 				    f->name, err);
+	if (o->source)
+		ferry_source_let_go(o->source);
 	if (!rc && !doc->root)
 		rc = ferry_fail(err, FERRY_PLUGIN, "plugin", FERRY_NO_OFFSET,
 				"reader of '%s' (plugin %s) succeeded but gave "

@@ -15,6 +15,8 @@
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/source.h>
 
+#include "core/io/file_source.h"
+
 static char dir[64];
 
 static void set_up(void)
@@ -120,6 +122,56 @@ Test(source, file_that_shrinks_is_an_io_error)
 	cr_assert(strstr(err.text, "shrank"));
 	cr_assert(strstr(err.text, path));
 	cr_assert_eq(err.offset, 4);
+	ferry_source_unref(src);
+}
+
+static void check_read(struct ferry_source *src, const char *data,
+		       uint64_t offset, size_t n)
+{
+	static char got[100000];
+
+	cr_assert_eq(ferry_source_read(src, got, offset, n, NULL), 0,
+		     "%zu bytes at %llu", n, (unsigned long long)offset);
+	cr_assert_arr_eq(got, data + offset, n);
+}
+
+Test(source, ends_are_held_until_let_go)
+{
+	enum { N = 100000, END = 16384 };
+	static const uint64_t at[] = {
+		0, 4, END - 5, END - 1, END, N / 2, N - END - 1, N - END,
+		N - END + 1, N - 6,
+	};
+	struct ferry_error err = FERRY_ERROR_INIT;
+	static char data[N];
+	struct ferry_source *src;
+	const char *path;
+	char c;
+
+	for (size_t i = 0; i < N; i++)
+		data[i] = (char)(i * 2654435761u >> 13);
+	path = make_file("f", data, N);
+	cr_assert_eq(ferry_source_open_file(&src, path, NULL), 0);
+	ferry_source_hold(src);
+	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++)
+		check_read(src, data, at[i], 6);
+	check_read(src, data, 0, END + 1);
+	check_read(src, data, 1, N - 2);
+
+	cr_assert_eq(truncate(path, 0), 0);
+	check_read(src, data, 0, END);
+	check_read(src, data, N - END, END);
+	cr_expect_eq(ferry_source_read(src, &c, END, 1, NULL), FERRY_IO);
+	ferry_source_let_go(src);
+	cr_expect_eq(ferry_source_read(src, &c, 0, 1, &err), FERRY_IO);
+	cr_expect(strstr(err.text, "shrank"), "%s", err.text);
+	ferry_source_let_go(src);
+
+	/* What can't be read whole any more is read as it was. */
+	cr_assert_eq(truncate(path, 10), 0);
+	ferry_source_hold(src);
+	cr_expect_eq(ferry_source_read(src, &c, 9, 1, NULL), 0);
+	cr_expect_eq(ferry_source_read(src, &c, 10, 1, NULL), FERRY_IO);
 	ferry_source_unref(src);
 }
 
