@@ -58,7 +58,7 @@ int ferry_map_reserve(struct ferry_map *map, size_t n)
 	if (n <= room(map->cap))
 		return 0;
 	for (; room(wide.cap) < n; wide.cap *= 2)
-		if (wide.cap > SIZE_MAX / 2)
+		if (wide.cap > SIZE_MAX / 2 / sizeof(*slot))
 			return FERRY_NOMEM;
 	wide.slots = ferry_alloc_zero(wide.cap, sizeof(*wide.slots));
 	if (!wide.slots)
