@@ -198,9 +198,10 @@ bool ferry__is_as_told(const char *dir, const json_t *file);
 /* With every byte of it. */
 bool ferry__is_proved(const char *dir, const json_t *file,
 		      const atomic_bool *cancel);
-/* A file of the source is what the sidecar tells of, or gone. */
+/* A file of the source is what the sidecar tells of, by its i-th row most
+ * likely, or gone. */
 bool ferry__is_source_told(const struct ferry__entry *e, const char *path,
-			   const json_t *sidecar);
+			   const json_t *sidecar, size_t i);
 /* What an item is done by: ferry's version, its source, the rule and the name of
  * its output. */
 int ferry__key_of(const char *ferry, json_t *source, json_t *rule,

@@ -125,18 +125,19 @@ int ferry__identify_source(const struct ferry__entry *e, json_t **out,
 }
 
 bool ferry__is_source_told(const struct ferry__entry *e, const char *path,
-			   const json_t *sidecar)
+			   const json_t *sidecar, size_t i)
 {
-	const json_t *told = json_object_get(sidecar, "source"), *row;
+	const json_t *told = json_object_get(sidecar, "source");
+	size_t n = json_array_size(told);
 	json_t *list = json_array();
 	uint64_t nbytes = 0;
 	int rc = list ? identify_file(path, name_below(e, path), list, &nbytes,
 				      NULL) : FERRY_NOMEM;
 	bool is = rc == FERRY_NOTFOUND;
-	size_t i;
 
-	json_array_foreach(told, i, row)
-		is |= !rc && json_equal(row, json_array_get(list, 0));
+	for (size_t tries = 0; !rc && !is && tries < n; tries++)
+		is = json_equal(json_array_get(told, (i + tries) % n),
+				json_array_get(list, 0));
 	json_decref(list);
 	return is;
 }

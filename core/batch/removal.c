@@ -39,7 +39,7 @@ static int check_sources(struct settling *s)
 
 	for (size_t i = 0; (path = ferry__source_at(e, i)); i++) {
 		if ((ferry__in_place(e) && is_output(s, path)) ||
-		    ferry__is_source_told(e, path, s->made->sidecar))
+		    ferry__is_source_told(e, path, s->made->sidecar, i))
 			continue;
 		ferry_escape(shown, sizeof(shown), path, strlen(path));
 		return ferry_fail(s->err, FERRY_IO, "migrate", FERRY_NO_OFFSET,
