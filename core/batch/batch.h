@@ -36,6 +36,7 @@ struct ferry__entry {
 	size_t n_members;
 	const struct ferry__rule *rule;
 	enum ferry__action action;
+	bool found;		/* a file whose format is to be looked at */
 	bool directory;		/* an artifact that is a directory */
 	bool matched;		/* rule, action and output are known */
 	bool planned;		/* by a survey in full */
@@ -65,15 +66,17 @@ struct ferry_migration {
 /* ---- discover.c ---------------------------------------------------------- */
 
 int ferry__discover(struct ferry_migration *m, struct ferry_error *err);
-/* Sniff one file or directory artifact and append it; `path` lies in the store,
- * `below` in it. */
+/* Append a file or directory artifact; `path` lies in the store, `below` in
+ * it. */
 int ferry__add_entry(struct ferry_migration *m, const char *source,
 		     const char *below, struct ferry__entry **out,
 		     struct ferry_error *err);
+/* ---- sniff.c ------------------------------------------------------------- */
+
 /* It has an ending that formats of tensors have. */
 bool ferry__looks_like_one(const struct ferry_session *s, const char *name);
-/* The format of a file by its content, or the failure it is. */
-void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e);
+/* The formats of all that is `found`, by content, or the failures they are. */
+int ferry__sniff(struct ferry_migration *m, struct ferry_error *err);
 
 /* ---- survey.c ------------------------------------------------------------ */
 

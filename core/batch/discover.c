@@ -126,52 +126,6 @@ int ferry__add_entry(struct ferry_migration *m, const char *source,
 	return 0;
 }
 
-bool ferry__looks_like_one(const struct ferry_session *s, const char *name)
-{
-	const struct ferry_format *f;
-
-	for (size_t i = 0; i < s->n[FERRY_KNOWN_FORMATS]; i++) {
-		f = s->rows[FERRY_KNOWN_FORMATS][i].format;
-		if (!(f->flags & FERRY_FORMAT_TENSORS) ||
-		    f->flags & FERRY_FORMAT_DIRECTORY)
-			continue;
-		for (const char *const *end = f->suffixes; end && *end; end++)
-			if (ends_with(name, *end))
-				return true;
-	}
-	return false;
-}
-
-static void set_other(struct ferry_migration *m, struct ferry__entry *e,
-		      const struct ferry_error *why)
-{
-	e->action = m->o.copy_others ? FERRY__COPY : FERRY__SKIP;
-	e->item.reason = ferry__keep(m, ferry__beside_name(why->text,
-							  e->item.source));
-	e->matched = true;
-	if (e->action == FERRY__SKIP)
-		e->item.state = FERRY_ITEM_SKIPPED;
-}
-
-void ferry__sniff(struct ferry_migration *m, struct ferry__entry *e)
-{
-	struct ferry_error why = FERRY_ERROR_INIT;
-	const struct ferry_known *format;
-	int rc = ferry_identify(m->s, e->item.source, &format, &why);
-
-	if (!rc) {
-		e->item.format = format->name;
-		e->tensors = format->format->flags & FERRY_FORMAT_TENSORS;
-		e->shards = format->format->flags & FERRY_FORMAT_SHARDS;
-		return;
-	}
-	if ((rc == FERRY_UNSUPPORTED || !e->item.nbytes) &&
-	    !ferry__looks_like_one(m->s, ferry__base_name(e->item.source)))
-		set_other(m, e, &why);
-	else
-		ferry__entry_fail(m, e, &why);
-}
-
 /* An entry for the path at hand; *out is NULL for one that is there already. */
 static int add_here(struct finder *f, struct ferry__entry **out)
 {
@@ -193,7 +147,7 @@ static int add_file(struct finder *f, uint64_t nbytes)
 	if (rc || !e)
 		return rc;
 	e->item.nbytes = nbytes;
-	ferry__sniff(f->m, e);
+	e->found = true;
 	return 0;
 }
 
@@ -637,7 +591,7 @@ static int find_all(struct finder *f)
 		rc = ferry__is_manifest(m->o.sources[i]) ?
 		     ferry__manifest_load(m, m->o.sources[i], f->err) :
 		     find_in(f, m->o.sources[i]);
-	return rc;
+	return rc ? rc : ferry__sniff(m, f->err);
 }
 
 /* What was found lies elsewhere now. */

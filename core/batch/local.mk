@@ -36,6 +36,7 @@ core_libferry_la_SOURCES += \
 	core/batch/settling.c \
 	core/batch/settling.h \
 	core/batch/shard.c \
+	core/batch/sniff.c \
 	core/batch/span.c \
 	core/batch/span.h \
 	core/batch/status.c \

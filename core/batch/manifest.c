@@ -373,7 +373,7 @@ static int load_listed(struct loading *l, struct ferry__entry *e,
 		return 0;
 	}
 	e->item.nbytes = (uint64_t)st.st_size;
-	ferry__sniff(l->m, e);
+	e->found = true;
 	return 0;
 }
 
