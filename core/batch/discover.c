@@ -54,17 +54,10 @@ static int note(struct finder *f, enum ferry_level level, const char *code,
 	       ferry_fail_nomem(f->err, "findings") : 0;
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-	size_t n = strlen(name), m = strlen(end);
-
-	return n > m && !strcmp(name + n - m, end);
-}
-
 /* What ferry itself leaves beside outputs. */
 static bool is_own(const char *name)
 {
-	return ends_with(name, FERRY__SIDECAR) ||
+	return ferry__ends_with(name, FERRY__SIDECAR) ||
 	       strstr(name, FERRY__BACKUP) || strstr(name, FERRY__MOVING) ||
 	       !strcmp(name, FERRY__LEDGER);
 }
@@ -360,7 +353,7 @@ static int take(struct finder *f, int dir, const char *name)
 {
 	struct stat st;
 
-	if (ends_with(name, FERRY__MOVING))
+	if (ferry__ends_with(name, FERRY__MOVING))
 		note_moving(f, f->path.data);
 	if (is_own(name))
 		return 0;

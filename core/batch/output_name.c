@@ -15,13 +15,6 @@
 
 #define DEFAULT_TEMPLATE "{dir}/{stem}{ending}"
 
-static bool ends_with(const char *name, const char *end)
-{
-	size_t n = strlen(name), m = strlen(end);
-
-	return m && n > m && !strcmp(name + n - m, end);
-}
-
 static const struct ferry_format *format_named(const struct ferry_migration *m,
 					       const char *name)
 {
@@ -38,7 +31,7 @@ static const char *ending_in(const struct ferry_format *f, const char *name)
 
 	for (const char *const *end = f ? f->suffixes : NULL; end && *end;
 	     end++)
-		if (ends_with(name, *end) &&
+		if (ferry__ends_with(name, *end) &&
 		    (!longest || strlen(*end) > strlen(longest)))
 			longest = *end;
 	return longest;

@@ -74,13 +74,6 @@ static void ask_all(struct sniffing *s)
 
 /* ---- taking -------------------------------------------------------------- */
 
-static bool ends_with(const char *name, const char *end)
-{
-	size_t n = strlen(name), m = strlen(end);
-
-	return n > m && !strcmp(name + n - m, end);
-}
-
 bool ferry__looks_like_one(const struct ferry_session *s, const char *name)
 {
 	const struct ferry_format *f;
@@ -91,7 +84,7 @@ bool ferry__looks_like_one(const struct ferry_session *s, const char *name)
 		    f->flags & FERRY_FORMAT_DIRECTORY)
 			continue;
 		for (const char *const *end = f->suffixes; end && *end; end++)
-			if (ends_with(name, *end))
+			if (ferry__ends_with(name, *end))
 				return true;
 	}
 	return false;

@@ -89,16 +89,9 @@ int ferry_tensor_schema_find(struct ferry_tensor_schema **out,
 	return rc;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n > m && !strcmp(text + n - m, end);
-}
-
 bool ferry_tensor_schema_is_file(const char *what)
 {
-	return ends_with(what, ".yaml") || ends_with(what, ".yml");
+	return ferry__ends_with(what, ".yaml") || ferry__ends_with(what, ".yml");
 }
 
 int ferry_tensor_schema_open(struct ferry_tensor_schema **out,

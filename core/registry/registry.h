@@ -149,5 +149,7 @@ int ferry__callback_result(int rc, const char *what, const char *name,
 void ferry__directory_name(const char *path, char *out);
 /* The last component of a path. */
 const char *ferry__base_name(const char *path);
+/* The name ends so, and is not that alone. */
+bool ferry__ends_with(const char *name, const char *end);
 
 #endif

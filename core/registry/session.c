@@ -202,6 +202,13 @@ const char *ferry__base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+bool ferry__ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return m && n > m && !memcmp(name + n - m, end, m);
+}
+
 void ferry__directory_name(const char *path, char *out)
 {
 	size_t n = strlen(path), at;
