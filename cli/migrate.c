@@ -380,7 +380,7 @@ static int run_all(struct cli *c, struct migrate *m, struct ferry_migration *g)
 
 	ferry_migration_run(g, &m->run, &t, &err);
 	cli_progress_clear(&m->progress);
-	if (err.code && !t.seconds)
+	if (err.code && err.code != FERRY_CANCELLED && !t.seconds)
 		return cli_failed(c, NULL, &err);
 	cli_migrate_print_run(c, g, &t, &err);
 	return status_of(c, &t, &err);

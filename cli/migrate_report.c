@@ -203,7 +203,7 @@ void cli_migrate_print_run(const struct cli *c,
 		print_json_run(m, t, stopped);
 	if (stopped->code)
 		fprintf(stderr, "ferry: %s\n", stopped->text);
-	if (c->quiet || c->json)
+	if (c->quiet || c->json || (stopped->code && !t->seconds))
 		return;
 	fputs("ferry: ", stderr);
 	put_states(stderr, t);

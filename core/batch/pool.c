@@ -437,8 +437,9 @@ static int conclude(const struct crew *c)
 	if (stop && n)
 		return ferry_fail(c->err, FERRY_CANCELLED, "migrate",
 				  FERRY_NO_OFFSET, "stopped with %zu item%s "
-				  "left: run it again to go on", n,
-				  n == 1 ? "" : "s");
+				  "left%s: run it again to go on", n,
+				  n == 1 ? "" : "s", p->task == FERRY__RUN ? "" :
+				  " to look at, before anything was made");
 	if (p->full.code)
 		return ferry_fail(c->err, p->full.code, p->full.origin,
 				  FERRY_NO_OFFSET, "%s", p->full.text);

@@ -144,6 +144,33 @@ os.execv(sys.argv[1], sys.argv[1:])' "$FERRY" migrate src cut $convert \
 	same cut "SIG$signal and run again"
 done
 
+# While it looks at what there is: nothing was made, and it is to be run again.
+mkdir many
+i=0
+while [ $i -lt 1000 ]; do
+	ln src/a/0.safetensors many/$i.safetensors
+	i=$((i + 1))
+done
+last='migrate, SIGTERM before anything is made'
+"$FERRY" migrate many cut2 --recipe weights-only -j 1 >"$out" 2>"$err" &
+pid=$!
+n=0
+worker=
+while [ -z "$worker" ] && [ $n -lt 100000 ] && kill -0 $pid 2>/dev/null; do
+	n=$((n + 1))
+	# It may be a script that starts the command.
+	case $(readlink /proc/$pid/exe) in
+	*ferry) read -r worker </proc/$pid/task/$pid/children || : ;;
+	esac
+done
+kill -TERM $pid
+wait $pid
+[ $? -eq 75 ] || fail 'status 75 was expected'
+err 'to look at, before anything was made: run it again to go on'
+no_err 'nothing to do'
+absent cut2
+rm -rf many
+
 # ---- a disk that fails --------------------------------------------------------
 # faulty AT ERRNO: the command with a disk whose write number AT fails.
 counted=$scratch/.t/count

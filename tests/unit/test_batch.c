@@ -382,6 +382,8 @@ Test(migration, stops_when_asked)
 	struct ferry_totals t;
 
 	cr_assert_eq(ferry_migration_run(m, &how, &t, &err), FERRY_CANCELLED);
+	cr_assert_str_eq(err.text, "stopped with 2 items left to look at, "
+			 "before anything was made: run it again to go on");
 	ferry_migration_free(m);
 }
 
