@@ -29,6 +29,7 @@ struct worker {
 	bool busy;
 	struct ferry__order order;
 	uint32_t answered;
+	uint64_t n_failed;	/* of all that it answered */
 	uint64_t progress;
 	struct ferry_buffer heard;	/* not taken */
 };
@@ -230,13 +231,17 @@ static bool take_record(struct crew *c, struct worker *w,
 			const struct ferry__answer *a, const char *text)
 {
 	json_t *record = json_loadb(text, a->nbytes, 0, NULL);
+	struct ferry__entry *e;
 
 	if (!record || a->entry >= c->p->m->n) {
 		json_decref(record);
 		return false;
 	}
-	ferry__entry_take(c->p->m, &c->p->m->entries[a->entry], record);
+	e = &c->p->m->entries[a->entry];
+	ferry__entry_take(c->p->m, e, record);
 	w->answered++;
+	w->n_failed += e->item.state == FERRY_ITEM_FAILED &&
+		       e->item.code != FERRY_CANCELLED;
 	settle(c, a->entry, record);
 	json_decref(record);
 	if (a->full && !c->p->full.code)
@@ -303,10 +308,20 @@ static void tell_death(int status, struct ferry_error *why)
 			   WEXITSTATUS(status));
 }
 
+/* What it failed at and did not tell of is done again. */
+static void forget_failures(struct crew *c, const struct worker *w)
+{
+	struct ferry__place *place = &c->board->of[w - c->workers];
+	uint64_t n = atomic_exchange(&place->n_failed, 0);
+
+	if (n > w->n_failed)
+		atomic_fetch_sub(&c->board->n_failed, n - w->n_failed);
+}
+
 /* Those of the order that were not at hand are done again. */
 static void blame(struct crew *c, struct worker *w, int status)
 {
-	uint64_t at = atomic_load(&c->board->at[w - c->workers]);
+	uint64_t at = atomic_load(&c->board->of[w - c->workers].at);
 	struct ferry_error why = FERRY_ERROR_INIT;
 	struct ferry__entry *e;
 
@@ -335,11 +350,14 @@ static int bury(struct crew *c, struct worker *w)
 	while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	w->pid = 0;
+	forget_failures(c, w);
+	if (w->busy && c->p->task == FERRY__RUN)
+		ferry__work_sweep(c->p->m->ledger);
 	if (w->busy && !c->stopping)
 		blame(c, w, status);
 	if (w->busy)
 		end_order(c, w);
-	atomic_store(&c->board->at[w - c->workers], 0);
+	atomic_store(&c->board->of[w - c->workers].at, 0);
 	return left(c) && !c->stopping ? start(c, w) : 0;
 }
 
@@ -457,7 +475,7 @@ int ferry__pool_run(struct ferry__pool *p, struct ferry_error *err)
 {
 	struct crew c = { .p = p, .n = count_workers(p), .err = err,
 			  .memory = memory_of(p) };
-	size_t size = sizeof(*c.board) + (c.n + 1) * sizeof(c.board->at[0]);
+	size_t size = sizeof(*c.board) + (c.n + 1) * sizeof(c.board->of[0]);
 	int rc = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &c.begun);

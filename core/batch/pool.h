@@ -29,7 +29,10 @@ struct ferry__board {
 	atomic_bool cancel;
 	atomic_bool stopping;		/* nothing more is begun */
 	_Atomic uint64_t n_failed;	/* as they fail, before it is told */
-	_Atomic uint64_t at[];	/* by worker: its entry + 1, or 0 */
+	struct ferry__place {
+		_Atomic uint64_t at;	/* its entry + 1, or 0 */
+		_Atomic uint64_t n_failed;	/* its part of them */
+	} of[];				/* by worker */
 };
 
 /* The life of a worker: until `fd` ends. */

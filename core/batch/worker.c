@@ -130,13 +130,19 @@ static void survey(struct hand *h, const struct ferry__order *o)
 	for (uint32_t i = 0; i < o->n; i++) {
 		json_t *members = json_array();
 
-		atomic_store(&h->board->at[h->index], o->entries[i] + 1);
+		atomic_store(&h->board->of[h->index].at, o->entries[i] + 1);
 		ferry__survey_entry(m, &m->entries[o->entries[i]],
 				    h->p->task == FERRY__PLAN, members);
 		answer(h, o->entries[i], members, false, i + 1 == o->n);
 		send_answers(h);
 		json_decref(members);
 	}
+}
+
+static void count_failure(struct hand *h)
+{
+	atomic_fetch_add(&h->board->n_failed, 1);
+	atomic_fetch_add(&h->board->of[h->index].n_failed, 1);
 }
 
 /* So many failed, here and elsewhere, that none is begun any more. */
@@ -151,7 +157,7 @@ static void make(struct hand *h, uint64_t entry, struct ferry__made *out)
 {
 	struct ferry__entry *e = &h->p->m->entries[entry];
 
-	atomic_store(&h->board->at[h->index], entry + 1);
+	atomic_store(&h->board->of[h->index].at, entry + 1);
 	if (h->full || atomic_load(&h->board->stopping) || is_enough(h)) {
 		*out = (struct ferry__made){ .entry = e,
 					     .err = FERRY_ERROR_INIT };
@@ -162,7 +168,7 @@ static void make(struct hand *h, uint64_t entry, struct ferry__made *out)
 	ferry__make(&h->worker, e, out);
 	h->full = out->full;
 	if (out->err.code && out->err.code != FERRY_CANCELLED)
-		atomic_fetch_add(&h->board->n_failed, 1);
+		count_failure(h);
 }
 
 /* As many of the entries as are made in a short while: what is not settled is
@@ -193,7 +199,7 @@ static void end_portion(struct hand *h, struct portion *p, bool last)
 	for (size_t i = 0; i < g->n; i++)
 		if (!p->failed[i] && h->p->m->entries[p->entries[i]].item.state
 				     == FERRY_ITEM_FAILED)
-			atomic_fetch_add(&h->board->n_failed, 1);
+			count_failure(h);
 	for (size_t i = 0; i < g->n; i++)
 		answer(h, p->entries[i], NULL, g->made[i].full,
 		       last && i + 1 == g->n);
@@ -251,7 +257,7 @@ void ferry__work(struct ferry__pool *p, struct ferry__board *board,
 			survey(&h, &order);
 		else
 			run(&h, &order);
-		atomic_store(&board->at[index], 0);
+		atomic_store(&board->of[index].at, 0);
 	}
 	ferry__work_close(&h.worker);
 	ferry_buffer_release(&h.answers);

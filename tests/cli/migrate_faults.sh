@@ -358,6 +358,22 @@ if [ "$total" -ge 100 ]; then
 	status 5
 	unset FAULT_SYNC
 	diff -r src removed >.t/diff || fail "a source is gone: $(cat .t/diff)"
+	# What a worker that died failed at and did not tell of is done again,
+	# and counted once.
+	mkdir dying
+	for n in 1000 2000 3000 4000; do
+		safetensors dying/$n.safetensors "{\"w\":{\"dtype\":\"F32\",\"shape\":[$n],\"data_offsets\":[0,$((4 * n))]}}" $((4 * n))
+	done
+	safetensors dying/a.safetensors '{"w":{"dtype":"F32","shape":[5000],"data_offsets":[0,20000]},"v":{"dtype":"F32","shape":[1],"data_offsets":[20000,20004]}}' 20004
+	FAULT_NAME=4000.pt FAULT_RUN='kill -9 $PPID' faulty 1 0 \
+		migrate dying died --to-format torch --rename '^v$=>w' \
+		--max-failures 3 -j 1
+	[ "$got" -eq 5 ] || fail "status 5 was expected, not $got"
+	err 'died of signal 9'
+	err '3 done, 2 failed'
+	[ -z "$(find died/.ferry -name 'work-*')" ] ||
+		fail 'the directory of a worker that died was left'
+	rm -rf dying died
 	# A source that is written while its output waits for others to be
 	# made: what was written stays.
 	for what in 'held there' '--in-place held'; do
