@@ -183,17 +183,24 @@ static bool is_plain(const char *text, size_t n)
 	return true;
 }
 
-static void add_string(struct ferry_buffer *out, const json_t *string)
+static void add_quoted(struct ferry_buffer *out, const char *text, size_t n)
 {
-	size_t n = json_string_length(string);
+	json_t *string;
 
-	if (!is_plain(json_string_value(string), n)) {
-		add_value(out, string, 0);
+	if (is_plain(text, n)) {
+		ferry_buffer_add(out, "\"", 1);
+		ferry_buffer_add(out, text, n);
+		ferry_buffer_add(out, "\"", 1);
 		return;
 	}
-	ferry_buffer_add(out, "\"", 1);
-	ferry_buffer_add(out, json_string_value(string), n);
-	ferry_buffer_add(out, "\"", 1);
+	string = json_stringn_nocheck(text, n);
+	add_value(out, string, 0);
+	json_decref(string);
+}
+
+static void add_string(struct ferry_buffer *out, const json_t *string)
+{
+	add_quoted(out, json_string_value(string), json_string_length(string));
 }
 
 static void add_list(struct ferry_buffer *out, const json_t *list)
@@ -232,12 +239,9 @@ static void add_members(struct ferry_buffer *out, json_t *object,
 		keys[at++] = name;
 	qsort(keys, n, sizeof(*keys), by_text);
 	for (at = 0; at < n; at++) {
-		json_t *key = json_string_nocheck(keys[at]);
-
 		ferry_buffer_add_str(out, at ? ",\n" : "{\n");
 		ferry_buffer_add_str(out, indent);
-		add_string(out, key);
-		json_decref(key);
+		add_quoted(out, keys[at], strlen(keys[at]));
 		ferry_buffer_add_str(out, ": ");
 		add(out, json_object_get(object, keys[at]));
 	}
