@@ -291,7 +291,7 @@ static void print_summary(const struct telling *t,
 	if (s->n_left)
 		printf("%s item%s not reached%s\n", cli_count(a, s->n_left),
 		       cli_plural(s->n_left), s->n_running ? " yet" :
-		       ": run it again to go on");
+		       " by the last attempt: run it again to go on");
 	if (s->n_torn)
 		printf("%zu line%s cut by a crash\n", s->n_torn,
 		       cli_plural(s->n_torn));

@@ -240,6 +240,7 @@ struct ferry__pool {
 	enum ferry__task task;
 	const size_t *order;
 	size_t n;
+	size_t n_later;			/* that follow when these are done */
 	struct ferry_totals totals;
 	uint64_t n_failed;
 	struct ferry_error full;	/* the disk is */

@@ -654,10 +654,12 @@ static int run_order(struct ferry__pool *pool, struct ferry_error *err)
 	while (early < n && pool->m->entries[order[early]].early)
 		early++;
 	pool->n = early;
+	pool->n_later = n - early;
 	if (early)
 		rc = ferry__pool_run(pool, err);
 	pool->order += early;
 	pool->n = n - early;
+	pool->n_later = 0;
 	if (!rc)
 		rc = ferry__pool_run(pool, err);
 	pool->order = order;

@@ -449,8 +449,7 @@ static int conclude(const struct crew *c)
 {
 	const struct ferry__pool *p = c->p;
 	int stop = p->how->stop ? atomic_load(p->how->stop) : 0;
-
-	size_t n = left(c) + c->n_cancelled;
+	size_t n = left(c) + c->n_cancelled + p->n_later;
 
 	if (stop && n)
 		return ferry_fail(c->err, FERRY_CANCELLED, "migrate",
@@ -464,7 +463,9 @@ static int conclude(const struct crew *c)
 	if (p->how->max_failures && p->n_failed >= p->how->max_failures && n)
 		return ferry_fail(c->err, FERRY_LIMIT, "migrate",
 				  FERRY_NO_OFFSET, "stopped after %llu "
-				  "failure%s with %zu item%s left",
+				  "failure%s with %zu item%s left: mend or "
+				  "move away what failed, or allow more with "
+				  "--max-failures",
 				  (unsigned long long)p->n_failed,
 				  p->n_failed == 1 ? "" : "s", n,
 				  n == 1 ? "" : "s");

@@ -546,9 +546,10 @@ run migrate old new --to-format torch --fail-fast --max-failures=0
 status 2
 run migrate odd stop --to-format torch --fail-fast
 status 5
+err '4 items left: mend or move away what failed, or allow more with --max-fail'
 run migrate --status stop
 status 5
-out '4 items not reached: run it again to go on'
+out '4 items not reached by the last attempt: run it again to go on'
 run migrate odd stop --to-format torch
 run migrate --status stop
 no_out 'not reached'

@@ -131,4 +131,9 @@ for n in 1 2 3; do
 	[ -z "$(ls links$n)" ] || fail "left: $(ls links$n)"
 	present there/a.pt there/m.pt there/z.pt
 done
+# Those that are to follow are left, too.
+run migrate links nowhere --to-format torch --verify --remove-source -j 1 \
+	--select nothing --fail-fast
+status 5
+err 'stopped after 1 failure with 2 items left'
 finish
