@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void start(const struct ferry_synced *f)
@@ -40,11 +41,25 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* Each has a descriptor, of those that what is read and made needs, too. */
+static unsigned threads_most(size_t n)
+{
+	rlim_t most = n < FERRY_SYNC_THREADS ? n : FERRY_SYNC_THREADS;
+	struct rlimit limit;
+
+	if (n > 1 && !getrlimit(RLIMIT_NOFILE, &limit) &&
+	    limit.rlim_cur / 8 < most)
+		most = limit.rlim_cur / 8;
+	return (unsigned)most;
+}
+
 void ferry_sync_begin(struct ferry_syncing *s, struct ferry_synced *files,
 		      size_t n)
 {
+	unsigned most = threads_most(n);
+
 	*s = (struct ferry_syncing){ .files = files, .n = n };
-	while (s->n_threads < FERRY_SYNC_THREADS && s->n_threads + 1 < n &&
+	while (s->n_threads < most && s->n_threads + 1 < n &&
 	       !pthread_create(&s->threads[s->n_threads], NULL, work, s))
 		s->n_threads++;
 }

@@ -115,6 +115,14 @@ no_out failed:
 run migrate --status told --json
 json_is totals/states/failed 0
 
+# ---- few descriptors ---------------------------------------------------------
+last='migrate, with 20 descriptors'
+(ulimit -n 20 && exec "$FERRY" migrate many narrow --to-format torch) \
+	>"$out" 2>"$err"
+got=$?
+status 0
+rm -rf narrow
+
 # ---- links to what is removed ------------------------------------------------
 mkdir links
 pair links/m.safetensors
