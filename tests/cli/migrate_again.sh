@@ -116,8 +116,8 @@ run migrate --status told --json
 json_is totals/states/failed 0
 
 # ---- few descriptors ---------------------------------------------------------
-last='migrate, with 20 descriptors'
-(ulimit -n 20 && exec "$FERRY" migrate many narrow --to-format torch) \
+last='migrate, with 14 descriptors'
+(ulimit -n 14 && exec "$FERRY" migrate many narrow --to-format torch -j 1) \
 	>"$out" 2>"$err"
 got=$?
 status 0
