@@ -45,6 +45,7 @@ struct ferry__entry {
 	bool elsewhere;		/* of another shard */
 	bool rest;		/* of a source that was removed */
 	bool early;		/* a link to the source of another */
+	const char *held;	/* a link to it that failed, or NULL */
 };
 
 struct ferry_migration {
@@ -133,6 +134,8 @@ bool ferry__index_name(const char *path, struct ferry_buffer *out);
 /* Which entries write the same file: all of them fail.  In place, links to what
  * others replace are skipped. */
 int ferry__find_collisions(struct ferry_migration *m, struct ferry_error *err);
+/* What links lead to of which nothing could be made is not removed. */
+int ferry__hold_targets(struct ferry_migration *m, struct ferry_error *err);
 
 /* ---- beside.c ------------------------------------------------------------ */
 

@@ -11,6 +11,7 @@
 #include <ferry/sys/buffer.h>
 
 #include "core/batch/record.h"
+#include "core/batch/settling.h"
 
 static bool writes(const struct ferry__entry *e)
 {
@@ -85,6 +86,37 @@ static int settle_links(struct ferry_migration *m, struct ferry_error *err)
 		}
 	}
 	ferry_map_release(&files);
+	ferry_alloc_free(ids);
+	return rc ? ferry_fail_nomem(err, "a migration") : 0;
+}
+
+static bool is_lost(const struct ferry__entry *e)
+{
+	return e->early && e->item.state == FERRY_ITEM_FAILED;
+}
+
+int ferry__hold_targets(struct ferry_migration *m, struct ferry_error *err)
+{
+	struct identity *ids = ferry_alloc_zero(m->n + 1, sizeof(*ids)), id;
+	struct ferry_map lost = FERRY_MAP_INIT;
+	int rc = ids ? 0 : FERRY_NOMEM;
+	const char *path;
+	uint64_t at;
+
+	for (size_t i = 0; i < m->n && !rc; i++)
+		if (is_lost(&m->entries[i]) &&
+		    identify(m->entries[i].item.source, true, &ids[i]))
+			rc = ferry_map_put(&lost, &ids[i], sizeof(ids[i]), i);
+	for (size_t i = 0; i < m->n && !rc; i++) {
+		struct ferry__entry *e = &m->entries[i];
+
+		for (size_t k = 0; writes(e) && !e->early &&
+		     (path = ferry__source_at(e, k)); k++)
+			if (identify(path, false, &id) &&
+			    ferry_map_get(&lost, &id, sizeof(id), &at))
+				e->held = m->entries[at].item.source;
+	}
+	ferry_map_release(&lost);
 	ferry_alloc_free(ids);
 	return rc ? ferry_fail_nomem(err, "a migration") : 0;
 }

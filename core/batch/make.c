@@ -355,6 +355,19 @@ static int keep_removed(struct ferry__worker *w, struct ferry__made *made)
 	return why.code;
 }
 
+static int check_held(const struct ferry__entry *e, struct ferry_error *err)
+{
+	char shown[256];
+
+	if (!e->held)
+		return 0;
+	return ferry_fail(err, FERRY_EXISTS, "migrate", FERRY_NO_OFFSET,
+			  "is not removed, as nothing could be made of '%s', "
+			  "which leads to it: mend or remove that link",
+			  ferry_escape(shown, sizeof(shown), e->held,
+				       strlen(e->held)));
+}
+
 void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 		 struct ferry__made *out)
 {
@@ -363,9 +376,10 @@ void ferry__make(struct ferry__worker *w, struct ferry__entry *e,
 	int rc;
 
 	*out = (struct ferry__made){ .entry = e, .err = FERRY_ERROR_INIT };
+	rc = check_held(e, &out->err);
 	/* A frozen manifest tells of the files as they were before. */
-	rc = ferry__in_place(e) ? ferry__replacement_resume_of(e->item.source,
-							       &out->err) : 0;
+	if (!rc && ferry__in_place(e))
+		rc = ferry__replacement_resume_of(e->item.source, &out->err);
 	if (!rc)
 		rc = ferry__identify_source(e, &source, &e->item.nbytes,
 					    &out->err);

@@ -657,6 +657,8 @@ static int run_order(struct ferry__pool *pool, struct ferry_error *err)
 	pool->n_later = n - early;
 	if (early)
 		rc = ferry__pool_run(pool, err);
+	if (early && !rc)
+		rc = ferry__hold_targets(pool->m, err);
 	pool->order += early;
 	pool->n = n - early;
 	pool->n_later = 0;

@@ -374,6 +374,22 @@ if [ "$total" -ge 100 ]; then
 	[ -z "$(find died/.ferry -name 'work-*')" ] ||
 		fail 'the directory of a worker that died was left'
 	rm -rf dying died
+	# What a link leads to stays until something is made of the link.
+	mkdir leading
+	pair leading/m.safetensors
+	ln -s m.safetensors leading/a.safetensors
+	FAULT_NAME=a.pt faulty 1 5 migrate leading led --to-format torch \
+		--verify --remove-source
+	[ "$got" -eq 5 ] || fail "status 5 was expected, not $got"
+	err "m.safetensors: is not removed, as nothing could be made of"
+	err '2 failed'
+	present leading/m.safetensors
+	run migrate leading led --to-format torch --verify --remove-source
+	status 0
+	err '2 done'
+	absent leading/m.safetensors
+	present led/a.pt led/m.pt
+	rm -rf leading led
 	# A source that is written while its output waits for others to be
 	# made: what was written stays.
 	for what in 'held there' '--in-place held'; do
