@@ -62,6 +62,8 @@ struct ferry_migration {
 	struct ferry_map by_source;	/* while finding; then index */
 	struct ferry_findings *findings;
 	json_t *rules;			/* the recipe's, for a manifest */
+	struct ferry_item like;		/* the last that was told of, whose */
+					/* texts others have, too */
 };
 
 /* ---- discover.c ---------------------------------------------------------- */

@@ -66,35 +66,40 @@ json_t *ferry__entry_tell(const struct ferry__entry *e)
 	return record;
 }
 
+/* `before` or `like` where they are the same. */
 static const char *take(struct ferry_migration *m, const json_t *record,
-			const char *key, const char *before)
+			const char *key, const char *before, const char *like)
 {
 	const json_t *text = json_object_get(record, key);
 	const char *plain = json_string_value(text);
 
 	if (before && plain && !strcmp(before, plain))
 		return before;
+	if (like && plain && !strcmp(like, plain))
+		return like;
 	return text ? ferry__record_text(m->store, text) : NULL;
 }
 
 void ferry__entry_take(struct ferry_migration *m, struct ferry__entry *e,
 		       const json_t *record)
 {
+	const struct ferry_item l = m->like;
 	struct ferry_item *i = &e->item;
 
-	i->output = take(m, record, "output", i->output);
+	i->output = take(m, record, "output", i->output, NULL);
 	i->state = state_named(ferry__record_get(record, "state"));
 	i->code = code_named(ferry__record_get(record, "code"));
-	i->reason = take(m, record, "reason", i->reason);
-	i->format = take(m, record, "format", i->format);
-	i->type = take(m, record, "type", i->type);
-	i->version = take(m, record, "version", i->version);
-	i->to_format = take(m, record, "to_format", i->to_format);
-	i->to_type = take(m, record, "to_type", i->to_type);
-	i->rule = take(m, record, "rule", i->rule);
-	i->plan = take(m, record, "plan", i->plan);
-	i->losses = take(m, record, "losses", i->losses);
+	i->reason = take(m, record, "reason", i->reason, l.reason);
+	i->format = take(m, record, "format", i->format, l.format);
+	i->type = take(m, record, "type", i->type, l.type);
+	i->version = take(m, record, "version", i->version, l.version);
+	i->to_format = take(m, record, "to_format", i->to_format, l.to_format);
+	i->to_type = take(m, record, "to_type", i->to_type, l.to_type);
+	i->rule = take(m, record, "rule", i->rule, l.rule);
+	i->plan = take(m, record, "plan", i->plan, l.plan);
+	i->losses = take(m, record, "losses", i->losses, l.losses);
 	i->nbytes = ferry__record_uint(record, "nbytes");
 	i->bytes_out = ferry__record_uint(record, "bytes_out");
 	i->seconds = json_real_value(json_object_get(record, "seconds"));
+	m->like = *i;
 }
