@@ -74,6 +74,7 @@ int ferry__discover(struct ferry_migration *m, struct ferry_error *err);
 int ferry__add_entry(struct ferry_migration *m, const char *source,
 		     const char *below, struct ferry__entry **out,
 		     struct ferry_error *err);
+
 /* ---- sniff.c ------------------------------------------------------------- */
 
 /* It has an ending that formats of tensors have. */
@@ -90,6 +91,9 @@ const char *ferry__keep(struct ferry_migration *m, const char *text);
 const char *ferry__beside_name(const char *text, const char *source);
 void ferry__entry_fail(struct ferry_migration *m, struct ferry__entry *e,
 		       const struct ferry_error *why);
+/* It is no checkpoint, or none that is wanted: copied where others are. */
+void ferry__entry_skip(struct ferry_migration *m, struct ferry__entry *e,
+		       const char *reason);
 /* By what is known without reading: false when it must be read. */
 bool ferry__match_early(struct ferry_migration *m, struct ferry__entry *e);
 /* In a worker: read, match and, when `full`, plan.  The result goes over as a

@@ -17,6 +17,8 @@
 
 #include <ferry/sys/alloc.h>
 
+#include "core/io/thread.h"
+
 #define MEMORY ((uint64_t)256 << 20)
 #define SMALL ((uint64_t)4 << 20)	/* bytes of what is ordered together */
 #define TOGETHER ((uint64_t)64 << 20)
@@ -87,9 +89,7 @@ static int start(struct crew *c, struct worker *w)
 
 static unsigned count_workers(const struct ferry__pool *p)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned n = p->how->workers ? p->how->workers :
-		     cores > 0 ? (unsigned)cores : 1;
+	unsigned n = p->how->workers ? p->how->workers : ferry_core_count();
 
 	return p->n < n ? (unsigned)p->n : n;
 }

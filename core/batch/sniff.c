@@ -6,10 +6,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <ferry/sys/alloc.h>
 
+#include "core/io/thread.h"
 #include "core/registry/registry.h"
 
 #define THREADS_MOST 8
@@ -58,14 +58,13 @@ static void *ask_some(void *arg)
 static void ask_all(struct sniffing *s)
 {
 	pthread_t threads[THREADS_MOST - 1];
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t most = s->m->n / EACH, n = 0;
+	size_t most = s->m->n / EACH, others = ferry_core_count() - 1, n = 0;
 
-	if (cores > 0 && most > (size_t)cores - 1)
-		most = (size_t)cores - 1;
+	if (most > others)
+		most = others;
 	if (most > THREADS_MOST - 1)
 		most = THREADS_MOST - 1;
-	while (n < most && !pthread_create(&threads[n], NULL, ask_some, s))
+	while (n < most && !ferry_thread_start(&threads[n], ask_some, s))
 		n++;
 	ask_some(s);
 	while (n)
@@ -90,17 +89,6 @@ bool ferry__looks_like_one(const struct ferry_session *s, const char *name)
 	return false;
 }
 
-static void set_other(struct ferry_migration *m, struct ferry__entry *e,
-		      const struct ferry_error *why)
-{
-	e->action = m->o.copy_others ? FERRY__COPY : FERRY__SKIP;
-	e->item.reason = ferry__keep(m, ferry__beside_name(why->text,
-							  e->item.source));
-	e->matched = true;
-	if (e->action == FERRY__SKIP)
-		e->item.state = FERRY_ITEM_SKIPPED;
-}
-
 static void take(struct ferry_migration *m, struct ferry__entry *e,
 		 const struct answer *a)
 {
@@ -112,11 +100,13 @@ static void take(struct ferry_migration *m, struct ferry__entry *e,
 		e->shards = a->format->format->flags & FERRY_FORMAT_SHARDS;
 		return;
 	}
-	if ((why->code == FERRY_UNSUPPORTED || !e->item.nbytes) &&
-	    !ferry__looks_like_one(m->s, ferry__base_name(e->item.source)))
-		set_other(m, e, why);
-	else
+	if ((why->code != FERRY_UNSUPPORTED && e->item.nbytes) ||
+	    ferry__looks_like_one(m->s, ferry__base_name(e->item.source))) {
 		ferry__entry_fail(m, e, why);
+		return;
+	}
+	e->matched = true;
+	ferry__entry_skip(m, e, ferry__beside_name(why->text, e->item.source));
 }
 
 int ferry__sniff(struct ferry_migration *m, struct ferry_error *err)

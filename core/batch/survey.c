@@ -58,8 +58,8 @@ void ferry__entry_fail(struct ferry_migration *m, struct ferry__entry *e,
 	e->matched = true;
 }
 
-static void skip(struct ferry_migration *m, struct ferry__entry *e,
-		 const char *reason)
+void ferry__entry_skip(struct ferry_migration *m, struct ferry__entry *e,
+		       const char *reason)
 {
 	e->item.reason = ferry__keep(m, reason);
 	e->action = m->o.copy_others ? FERRY__COPY : FERRY__SKIP;
@@ -118,7 +118,7 @@ static void pass_over(struct ferry_migration *m, struct ferry__entry *e)
 	struct ferry_plan *p = NULL;
 
 	if (plan_output(m, e, &p, &why) == FERRY_NOTFOUND) {
-		skip(m, e, why.text);
+		ferry__entry_skip(m, e, why.text);
 		e->item.output = NULL;
 	}
 	ferry_plan_free(p);
@@ -130,12 +130,12 @@ static void settle_action(struct ferry_migration *m, struct ferry__entry *e)
 
 	e->matched = true;
 	if (!e->rule) {
-		skip(m, e, "no rule of the recipe takes it");
+		ferry__entry_skip(m, e, "no rule of the recipe takes it");
 	} else {
 		e->item.rule = e->rule->name;
 		e->action = e->rule->action;
 		if (is_other(m, e))
-			skip(m, e, "is no checkpoint");
+			ferry__entry_skip(m, e, "is no checkpoint");
 	}
 	if (e->rule && e->rule->action == FERRY__SKIP) {
 		e->item.state = FERRY_ITEM_SKIPPED;
@@ -165,7 +165,7 @@ static void settle_broken(struct ferry_migration *m, struct ferry__entry *e,
 		return;
 	}
 	e->matched = true;
-	skip(m, e, ferry__beside_name(why->text, e->item.source));
+	ferry__entry_skip(m, e, ferry__beside_name(why->text, e->item.source));
 	if (e->action == FERRY__COPY && ferry__name_output(m, e, &more))
 		ferry__entry_fail(m, e, &more);
 }

@@ -25,6 +25,8 @@ core_libferry_la_SOURCES += \
 	core/io/sync.h \
 	core/io/target.c \
 	core/io/target.h \
+	core/io/thread.c \
+	core/io/thread.h \
 	core/io/transfer.c \
 	core/io/transfer.h \
 	core/io/tree.c \

@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/io/thread.h"
+
 static void start(const struct ferry_synced *f)
 {
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
@@ -60,7 +62,7 @@ void ferry_sync_begin(struct ferry_syncing *s, struct ferry_synced *files,
 
 	*s = (struct ferry_syncing){ .files = files, .n = n };
 	while (s->n_threads < most && s->n_threads + 1 < n &&
-	       !pthread_create(&s->threads[s->n_threads], NULL, work, s))
+	       !ferry_thread_start(&s->threads[s->n_threads], work, s))
 		s->n_threads++;
 }
 

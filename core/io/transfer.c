@@ -7,12 +7,13 @@
 #include "core/io/transfer.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <ferry/sys/alloc.h>
 #include <ferry/sys/ckd.h>
+
+#include "core/io/thread.h"
 
 #define MEMORY_DEFAULT (UINT64_C(256) << 20)
 #define BUFFER_NBYTES ((size_t)512 << 10)
@@ -188,27 +189,11 @@ static void *work_on(void *arg)
 static unsigned n_threads(const struct ferry_engine *e, uint64_t nbytes)
 {
 	uint64_t most = nbytes / (FERRY_PIECE_NBYTES / 2) + 1;
-	long cores = e->work->threads;
+	unsigned n = e->work->threads ? e->work->threads : ferry_core_count();
 
-	if (!cores)
-		cores = sysconf(_SC_NPROCESSORS_ONLN);
-	if (cores < 1)
-		cores = 1;
-	if (cores > THREADS_MAX)
-		cores = THREADS_MAX;
-	return most < (uint64_t)cores ? (unsigned)most : (unsigned)cores;
-}
-
-/* Signals are the calling thread's business. */
-static void start(struct ferry_carrier *w)
-{
-	sigset_t all, old;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&w->thread, NULL, work_on, w))
-		w->engine = NULL;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (n > THREADS_MAX)
+		n = THREADS_MAX;
+	return most < n ? (unsigned)most : n;
 }
 
 static int plan_blocks(struct ferry_engine *e, unsigned n_threads,
@@ -264,7 +249,9 @@ static int run(struct ferry_engine *e, uint64_t nbytes, struct ferry_error *err)
 	for (i = 0; i < n; i++)
 		workers[i].engine = e;
 	for (i = 1; i < n; i++)
-		start(&workers[i]);
+		if (ferry_thread_start(&workers[i].thread, work_on,
+				       &workers[i]))
+			workers[i].engine = NULL;
 	workers[0].calling = true;
 	work_on(&workers[0]);
 	for (i = 1; i < n; i++)
