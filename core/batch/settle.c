@@ -113,7 +113,7 @@ static int remove_kept(struct settling *s)
 	bool told = json_object_del(s->made->sidecar, "moving") &&
 		    json_is_true(json_object_get(s->made->sidecar,
 						 "source_removed"));
-	struct ferry__group_sync sync;
+	struct ferry_syncing sync;
 	int rc;
 
 	if (!s->w->how->no_sync) {
@@ -182,7 +182,6 @@ void ferry__settle_begin(struct ferry__worker *w, struct ferry__group *g)
 	for (size_t i = 0; i < g->n; i++)
 		g->dirs[i] = directory_of(g->made[i].entry->item.output);
 	choose(w, g);
-	g->sync.files = NULL;
 	if (!w->how->no_sync)
 		ferry__sync_begin(&g->sync, g->settling, g->n_settling);
 }

@@ -20,11 +20,6 @@ struct settling {
 	struct ferry_error *err;
 };
 
-struct ferry__group_sync {
-	struct ferry_synced *files;	/* NULL: nothing is synced */
-	struct ferry_syncing syncing;
-};
-
 /* Items that are settled together: `n` of them made, by the caller; the rest is
  * private. */
 struct ferry__group {
@@ -33,7 +28,7 @@ struct ferry__group {
 	char *dirs[FERRY__GROUP_MOST];
 	struct settling settling[FERRY__GROUP_MOST];
 	size_t n_settling;
-	struct ferry__group_sync sync;
+	struct ferry_syncing sync;
 };
 
 /* Write their data back.  What lies aside stays where it is until the end. */

@@ -116,27 +116,26 @@ static int list_files(struct settling *s, size_t owner,
 	return 0;
 }
 
-void ferry__sync_begin(struct ferry__group_sync *g, struct settling *s,
-		       size_t n)
+void ferry__sync_begin(struct ferry_syncing *out, struct settling *s, size_t n)
 {
+	struct ferry_synced *files;
 	size_t n_files = 0;
 
 	for (size_t i = 0; i < n; i++)
 		n_files += ferry__count_files(s[i].made);
-	g->files = ferry_alloc_zero(n_files, sizeof(*g->files));
+	files = ferry_alloc_zero(n_files, sizeof(*files));
 	n_files = 0;
 	for (size_t i = 0; i < n; i++)
-		s[i].err->code = g->files ?
-				 list_files(&s[i], i, g->files, &n_files) :
+		s[i].err->code = files ? list_files(&s[i], i, files, &n_files) :
 				 ferry_fail_nomem(s[i].err, "file names");
-	ferry_sync_begin(&g->syncing, g->files, n_files);
+	ferry_sync_begin(out, files, n_files);
 }
 
-void ferry__sync_end(struct ferry__group_sync *g, struct settling *s)
+void ferry__sync_end(struct ferry_syncing *sync, struct settling *s)
 {
-	ferry_sync_end(&g->syncing);
-	for (size_t i = 0; i < g->syncing.n; i++) {
-		const struct ferry_synced *f = &g->files[i];
+	ferry_sync_end(sync);
+	for (size_t i = 0; i < sync->n; i++) {
+		const struct ferry_synced *f = &sync->files[i];
 		struct settling *owner = &s[f->owner];
 
 		if (f->error && !owner->err->code)
@@ -144,8 +143,7 @@ void ferry__sync_end(struct ferry__group_sync *g, struct settling *s)
 				owner->err, f->path, "sync", f->error);
 		ferry_alloc_free(f->path);
 	}
-	ferry_alloc_free(g->files);
-	g->files = NULL;
+	ferry_alloc_free(sync->files);
 }
 
 /* The directories that the files lie in, by their final names. */

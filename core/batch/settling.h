@@ -36,9 +36,8 @@ const char *ferry__file_path(struct settling *s, const char *dir,
 			     struct ferry_buffer *buf);
 /* The files of n items together, each of which tells its own failure; they stay
  * where they are between the two. */
-void ferry__sync_begin(struct ferry__group_sync *g, struct settling *s,
-		       size_t n);
-void ferry__sync_end(struct ferry__group_sync *g, struct settling *s);
+void ferry__sync_begin(struct ferry_syncing *out, struct settling *s, size_t n);
+void ferry__sync_end(struct ferry_syncing *sync, struct settling *s);
 /* The directories that the files lie in, by their final names. */
 int ferry__sync_names(struct settling *s);
 /* Files that the output was made of: the i-th, or NULL. */

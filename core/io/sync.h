@@ -16,7 +16,7 @@ struct ferry_synced {
 
 #define FERRY_SYNC_THREADS 31
 
-/* Under way; private. */
+/* Under way: `n` of the caller's files; the rest is private. */
 struct ferry_syncing {
 	struct ferry_synced *files;
 	size_t n;
