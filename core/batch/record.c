@@ -282,16 +282,18 @@ static void add_record(struct ferry_buffer *out, json_t *record)
 	ferry_buffer_add_str(out, "\n}\n");
 }
 
-int ferry__write_all(int fd, const char *data, size_t n)
+int ferry__write_all(int fd, const void *data, size_t n)
 {
+	const char *p = data;
+
 	while (n) {
-		ssize_t put = write(fd, data, n);
+		ssize_t put = write(fd, p, n);
 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
 			return errno;
-		data += put;
+		p += put;
 		n -= (size_t)put;
 	}
 	return 0;

@@ -31,7 +31,7 @@ void ferry__record_put(json_t *record, const char *key, const char *text);
 int ferry__record_read(json_t **out, const char *path, size_t most,
 		       struct ferry_error *err);
 /* All n bytes; an errno, or 0. */
-int ferry__write_all(int fd, const char *data, size_t n);
+int ferry__write_all(int fd, const void *data, size_t n);
 /* In the directory `aside`, then renamed.  Keys are sorted, and a file
  * or a tensor has a line. */
 int ferry__record_write(json_t *record, const char *aside, const char *path,

@@ -14,6 +14,7 @@
 
 #include <ferry/sys/alloc.h>
 
+#include "core/batch/record.h"
 #include "core/batch/settle.h"
 
 #define INTERVAL 100000000	/* ns between words on progress */
@@ -47,23 +48,6 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static bool put(int fd, const void *data, size_t n)
-{
-	const char *p = data;
-
-	while (n) {
-		ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return false;
-		p += k;
-		n -= (size_t)k;
-	}
-	return true;
-}
-
 static bool receive(int fd, void *data, size_t n)
 {
 	char *p = data;
@@ -91,7 +75,7 @@ static void tell_progress(void *ctx, uint64_t done, uint64_t total)
 	if (ns - h->told < INTERVAL)
 		return;
 	h->told = ns;
-	put(h->fd, &a, sizeof(a));
+	ferry__write_all(h->fd, &a, sizeof(a));
 }
 
 static void answer(struct hand *h, uint64_t entry, json_t *members, bool full,
@@ -118,7 +102,7 @@ static void send_answers(struct hand *h)
 {
 	if (h->answers.failed)
 		_exit(70);
-	if (!put(h->fd, h->answers.data, h->answers.n))
+	if (ferry__write_all(h->fd, h->answers.data, h->answers.n))
 		_exit(0);
 	h->answers.n = 0;
 }
@@ -230,6 +214,7 @@ static void set_signals(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
