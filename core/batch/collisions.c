@@ -39,6 +39,36 @@ static bool identify(const char *path, bool follow, struct identity *out)
 	return follow || !S_ISLNK(st.st_mode);
 }
 
+/* Entries by the files that their sources are. */
+struct files {
+	struct identity *ids;
+	struct ferry_map map;		/* to indexes */
+};
+
+static void release_files(struct files *f)
+{
+	ferry_map_release(&f->map);
+	ferry_alloc_free(f->ids);
+}
+
+/* To be released in any case. */
+static int index_files(const struct ferry_migration *m,
+		       bool (*is_meant)(const struct ferry__entry *e),
+		       bool follow, struct files *out, struct ferry_error *err)
+{
+	int rc;
+
+	*out = (struct files){ .map = FERRY_MAP_INIT };
+	out->ids = ferry_alloc_zero(m->n + 1, sizeof(*out->ids));
+	rc = out->ids ? 0 : FERRY_NOMEM;
+	for (size_t i = 0; i < m->n && !rc; i++)
+		if (is_meant(&m->entries[i]) &&
+		    identify(m->entries[i].item.source, follow, &out->ids[i]))
+			rc = ferry_map_put(&out->map, &out->ids[i],
+					   sizeof(out->ids[i]), i);
+	return rc ? ferry_fail_nomem(err, "a migration") : 0;
+}
+
 /* In place it would be made of the source or of what took its place, as it
  * comes; left alone, it leads to the latter. */
 static void skip_link(struct ferry_migration *m, struct ferry__entry *e,
@@ -64,30 +94,25 @@ static bool is_touched(const struct ferry__entry *e)
  * else made before all others. */
 static int settle_links(struct ferry_migration *m, struct ferry_error *err)
 {
-	struct identity *ids = ferry_alloc_zero(m->n + 1, sizeof(*ids)), link;
-	struct ferry_map files = FERRY_MAP_INIT;
-	int rc = ids ? 0 : FERRY_NOMEM;
+	struct files files;
 	struct ferry__entry *e;
+	struct identity link;
+	int rc = index_files(m, is_touched, false, &files, err);
 	uint64_t to;
 
-	for (size_t i = 0; i < m->n && !rc; i++)
-		if (is_touched(&m->entries[i]) &&
-		    identify(m->entries[i].item.source, false, &ids[i]))
-			rc = ferry_map_put(&files, &ids[i], sizeof(ids[i]), i);
 	for (size_t i = 0; i < m->n && !rc; i++) {
 		e = &m->entries[i];
 		if (writes(e) && !e->directory &&
 		    !identify(e->item.source, false, &link) &&
 		    identify(e->item.source, true, &link) &&
-		    ferry_map_get(&files, &link, sizeof(link), &to)) {
+		    ferry_map_get(&files.map, &link, sizeof(link), &to)) {
 			e->early = m->output != NULL;
 			if (!e->early)
 				skip_link(m, e, &m->entries[to]);
 		}
 	}
-	ferry_map_release(&files);
-	ferry_alloc_free(ids);
-	return rc ? ferry_fail_nomem(err, "a migration") : 0;
+	release_files(&files);
+	return rc;
 }
 
 static bool is_lost(const struct ferry__entry *e)
@@ -95,30 +120,29 @@ static bool is_lost(const struct ferry__entry *e)
 	return e->early && e->item.state == FERRY_ITEM_FAILED;
 }
 
-int ferry__hold_targets(struct ferry_migration *m, struct ferry_error *err)
+static void hold(struct ferry_migration *m, const struct files *lost,
+		 struct ferry__entry *e)
 {
-	struct identity *ids = ferry_alloc_zero(m->n + 1, sizeof(*ids)), id;
-	struct ferry_map lost = FERRY_MAP_INIT;
-	int rc = ids ? 0 : FERRY_NOMEM;
+	struct identity id;
 	const char *path;
 	uint64_t at;
 
-	for (size_t i = 0; i < m->n && !rc; i++)
-		if (is_lost(&m->entries[i]) &&
-		    identify(m->entries[i].item.source, true, &ids[i]))
-			rc = ferry_map_put(&lost, &ids[i], sizeof(ids[i]), i);
-	for (size_t i = 0; i < m->n && !rc; i++) {
-		struct ferry__entry *e = &m->entries[i];
+	for (size_t k = 0; (path = ferry__source_at(e, k)); k++)
+		if (identify(path, false, &id) &&
+		    ferry_map_get(&lost->map, &id, sizeof(id), &at))
+			e->held = m->entries[at].item.source;
+}
 
-		for (size_t k = 0; writes(e) && !e->early &&
-		     (path = ferry__source_at(e, k)); k++)
-			if (identify(path, false, &id) &&
-			    ferry_map_get(&lost, &id, sizeof(id), &at))
-				e->held = m->entries[at].item.source;
-	}
-	ferry_map_release(&lost);
-	ferry_alloc_free(ids);
-	return rc ? ferry_fail_nomem(err, "a migration") : 0;
+int ferry__hold_targets(struct ferry_migration *m, struct ferry_error *err)
+{
+	struct files lost;
+	int rc = index_files(m, is_lost, true, &lost, err);
+
+	for (size_t i = 0; i < m->n && !rc && lost.map.n; i++)
+		if (writes(&m->entries[i]) && !m->entries[i].early)
+			hold(m, &lost, &m->entries[i]);
+	release_files(&lost);
+	return rc;
 }
 
 /* ---- collisions ---------------------------------------------------------- */
